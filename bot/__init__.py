@@ -1,0 +1,1 @@
+"""The outermost ring: talks to networks and to people."""

@@ -1,0 +1,1 @@
+"""From a post to a sighting: no SQL, no platform SDK."""

@@ -1,0 +1,61 @@
+"""What a platform must offer to be read, and the cursor rule.
+
+The cursor rule: a stream's cursor moves only in the transaction that stores the posts of the *last* page of a chain, to the
+first page's ``head`` (or to the greatest id seen, by the platform's ``id_key``). A crash in between re-reads the chain; posts
+are unique by (platform, id), so reading again costs calls and never posts. Each poll also re-reads an overlap before the cursor,
+because platforms index late (X loses posts at the edge of ``since_id``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, runtime_checkable
+
+from store.model import Allowance, Capability, LookUp, Page, Stream
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a platform object knows about itself, so that nothing else ever asks which platform it is.
+
+    ``length(text)`` counts as the platform counts; ``id_key(id)`` orders ids by age; ``post_url(author_handle_or_id, post_id)``
+    is the public address; ``photo_hosts`` are the only hosts (exact, or ``*.suffix``) photos are fetched from;
+    ``photo_headers`` go with each photo request; ``indexing_delay_s`` is how long to wait before reading back one's own posts;
+    ``overlap_s`` is how far before the cursor each poll reads again; ``mention(handle)`` renders a mention.
+    """
+
+    max_length: int
+    length: Callable[[str], int]
+    id_key: Callable[[str], int | str]
+    post_url: Callable[[str, str], str]
+    mention: Callable[[str], str]
+    photo_hosts: tuple[str, ...]
+    capabilities: Mapping[Capability, Allowance]
+    photo_headers: Mapping[str, str]
+    indexing_delay_s: float = 30.0
+    overlap_s: float = 600.0
+    look_up_batch: int = 50
+    link_required: bool = False
+
+
+@runtime_checkable
+class Source(Protocol):
+    """A platform that can be read. ``name`` is its config key and its file's name."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def rules(self) -> Rules: ...
+
+    def read(self, stream: Stream, since: str | None, page: str | None, not_before: datetime) -> Page:
+        """Read one page of ``stream``: posts after cursor ``since`` (None: from ``not_before``), at page token ``page``.
+
+        Raises:
+            RateLimited, Unauthorised, Blocked, BadResponse, Unreachable: three different outcomes from "no posts".
+        """
+
+    def look_up(self, ids: Sequence[str]) -> LookUp:
+        """Fetch posts by id (at most ``rules.look_up_batch``) and say which are gone. Raises as :meth:`read`."""

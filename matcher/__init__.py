@@ -1,0 +1,1 @@
+"""From a photo to ranked candidates: no SQL, no network."""

