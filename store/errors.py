@@ -40,6 +40,14 @@ class PhotoRefused(SuishoupaiError):
     """A photo that cannot or may not be used: hostile, unreadable, too large, wrong host. Final; never retried."""
 
 
+class PhotoGone(PhotoRefused):
+    """The photo is no longer there (404, 410, or withheld by 403): final, and a sign that its post may be deleted."""
+
+
+class PhotoUnavailable(SuishoupaiError):
+    """A photo could not be had *now* (time-out, 5xx, reset, DNS, an overloaded decoder). Try again later."""
+
+
 class EngineError(SuishoupaiError):
     """A face engine or model pack is missing, tampered with, or of another shape than it says."""
 
