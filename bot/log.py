@@ -1,0 +1,93 @@
+"""Structured logs that hold no secret and no face vector."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Iterable, MutableMapping
+from typing import Any
+
+import structlog
+
+_HIDDEN = "[hidden]"
+_SENSITIVE_KEYS = re.compile(r"token|secret|password|authorization|cookie|vector|embedding|api_?key", re.IGNORECASE)
+
+
+class Redact:
+    """A structlog processor: values of secrets, keys that sound like one, and anything array-like never reach a line."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        # Very short values would blank out ordinary words.
+        self._secrets = sorted({value for value in secrets if len(value) >= 6}, key=len, reverse=True)
+
+    def __call__(self, logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        return {key: _HIDDEN if _SENSITIVE_KEYS.search(key) else self.clean(value) for key, value in event.items()}
+
+    def clean(self, value: Any) -> Any:
+        """``value`` with every secret replaced; containers are walked, bytes and arrays are dropped."""
+        if isinstance(value, str):
+            for secret in self._secrets:
+                value = value.replace(secret, _HIDDEN)
+            return value
+        if isinstance(value, dict):
+            return {k: _HIDDEN if _SENSITIVE_KEYS.search(str(k)) else self.clean(v) for k, v in value.items()}
+        if isinstance(value, list | tuple | set):
+            return [self.clean(item) for item in value]
+        if isinstance(value, bool | int | float | type(None)):
+            return value
+        if isinstance(value, bytes | bytearray | memoryview) or hasattr(value, "__array__"):
+            return _HIDDEN
+        return self.clean(str(value))
+
+
+def configure(*, level: str = "info", json_lines: bool = False, secrets: Iterable[str] = ()) -> None:
+    """Set up logging for the process: to standard error, as text or as one JSON object a line."""
+    redact = Redact(secrets)
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderer: Any = structlog.processors.JSONRenderer(ensure_ascii=False) if json_lines else _Lines()
+    threshold = logging.getLevelName(level.upper())
+    structlog.configure(
+        processors=[*shared, structlog.processors.format_exc_info, redact, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    # Libraries (APScheduler, urllib3, tweepy) log through the standard module: same lines, same redaction.
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                redact,
+                renderer,
+            ],
+            foreign_pre_chain=[*shared],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(max(threshold, logging.WARNING))
+
+
+class _Lines:
+    """One plain line an event: time, level, what, then key=value."""
+
+    def __call__(self, logger: Any, method: str, event: MutableMapping[str, Any]) -> str:
+        at = str(event.pop("timestamp", ""))[:19].replace("T", " ")
+        level = str(event.pop("level", ""))
+        what = str(event.pop("event", ""))
+        trace = event.pop("exception", None)
+        pairs = " ".join(f"{key}={value}" for key, value in event.items())
+        line = f"{at} {level:<7} {what}" + (f"  {pairs}" if pairs else "")
+        return f"{line}\n{trace}" if trace else line
+
+
+def get(name: str) -> Any:
+    """A logger that names its part of the bot."""
+    return structlog.get_logger().bind(part=name)
