@@ -24,6 +24,8 @@ class Rules:
     is the public address; ``photo_hosts`` are the only hosts (exact, or ``*.suffix``) photos are fetched from;
     ``photo_headers`` go with each photo request; ``indexing_delay_s`` is how long to wait before reading back one's own posts;
     ``overlap_s`` is how far before the cursor each poll reads again; ``mention(handle)`` renders a mention.
+    ``poll_interval_s(streams)`` is how many seconds the call budget asks to leave between two polls of that many streams (the
+    scheduler takes the greater of it and ``poll_every_s``); None where calls are not counted.
     """
 
     max_length: int
@@ -38,6 +40,7 @@ class Rules:
     overlap_s: float = 600.0
     look_up_batch: int = 50
     link_required: bool = False
+    poll_interval_s: Callable[[int], float] | None = None
 
 
 @runtime_checkable
