@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -42,7 +42,8 @@ class DetectedFace:
     quality: FaceQuality
     quality_why: str
     norm: float
-    vector: Vector
+    # Out of repr and comparison: a vector must not reach a log line, and arrays have no single truth value.
+    vector: Vector = field(repr=False, compare=False)
 
 
 @runtime_checkable

@@ -1,0 +1,217 @@
+"""Face x gallery -> ranked candidates, each with what its score means. Pure: no SQL, no network, no clock.
+
+Flow: cosine search for a shortlist -> AS-norm (from 60 cases on) -> band and "about 1 in N photos" from the calibration ->
+what only the whole photo shows (a face that matches many cases, one case claimed by two faces).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher import as_norm
+from matcher.calibrate import Calibration, Rule
+from matcher.engines.base import DetectedFace, Vector
+from matcher.gallery import Gallery, Vectors
+from store.model import Band, FaceQuality
+
+CROWD = 3
+"""A face that reaches the high threshold with this many cases is set aside: at least all but one of them are wrong."""
+_SHORTLIST = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A searched face: its index in the photo (or whatever the caller counts by), its vector and its quality."""
+
+    index: int
+    vector: Vector
+    quality: FaceQuality = FaceQuality.GOOD
+
+    def __repr__(self) -> str:
+        return f"Probe(index={self.index}, quality={self.quality.value})"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One (face, case) pair worth keeping. Only ``band`` and ``one_in`` mean anything to people.
+
+    ``raw`` is the cosine, ``normalised`` the AS-norm score (None below 60 cases). ``one_in``: a stranger reaches this in about
+    1 of so many photos. ``rank`` is the case's place for this face, 1 the best. ``why`` is for a reviewer; ``pack_id`` and
+    ``calibration`` say what made the number.
+    """
+
+    case_id: int
+    face_index: int
+    raw: float
+    normalised: float | None
+    one_in: int
+    rank: int
+    band: Band
+    why: str
+    pack_id: str
+    calibration: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """The best score of one searched face on the calibration's scale: what the drift histogram collects."""
+
+    face_index: int
+    quality: FaceQuality
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a search of one photo gave: candidates of the bands HIGH and REVIEW, and each searched face's best score."""
+
+    matches: tuple[Match, ...]
+    observed: tuple[Observation, ...]
+
+
+def probes(faces: Sequence[DetectedFace]) -> list[Probe]:
+    """The faces of one photo as probes, in their order."""
+    return [Probe(index, face.vector, face.quality) for index, face in enumerate(faces)]
+
+
+def candidates(
+    faces: Sequence[Probe],
+    gallery: Gallery,
+    calibration: Calibration,
+    *,
+    excluded: Collection[tuple[int, int]] = (),
+    keep: int = 20,
+) -> list[Match]:
+    """The cases that the faces of one photo may show, best first; see :func:`search`."""
+    return list(search(faces, gallery, calibration, excluded=excluded, keep=keep).matches)
+
+
+def search(
+    faces: Sequence[Probe],
+    gallery: Gallery,
+    calibration: Calibration,
+    *,
+    excluded: Collection[tuple[int, int]] = (),
+    keep: int = 20,
+) -> Outcome:
+    """Search the faces of ONE photo in the gallery.
+
+    Args:
+        faces: The photo's faces; UNUSABLE ones are passed over.
+        gallery: Case templates of the same pack.
+        calibration: Made for this gallery's pack and size.
+        excluded: (face index, case id) pairs that people rejected: never returned again, whatever they score.
+        keep: Candidates kept for one face.
+
+    Raises:
+        EngineError: the vectors do not fit the gallery.
+    """
+    searched = [face for face in faces if face.quality is not FaceQuality.UNUSABLE]
+    if not searched or not len(gallery):
+        return Outcome((), ())
+    rejected = set(excluded)
+    vectors = np.stack([face.vector for face in searched])
+    hits = gallery.search(vectors, max(keep, _SHORTLIST))
+    scores = _scores(vectors, hits.case_ids, hits.scores, gallery, calibration)
+    matches: list[Match] = []
+    observed: list[Observation] = []
+    for row, face in enumerate(searched):
+        order = np.lexsort((hits.case_ids[row], -scores[row]))
+        observed.append(Observation(face.index, face.quality, float(scores[row, order[0]])))
+        ranked = [(int(hits.case_ids[row, i]), float(hits.scores[row, i]), float(scores[row, i])) for i in order]
+        matches += _of_face(face, [entry for entry in ranked if (face.index, entry[0]) not in rejected][:keep], calibration)
+    return Outcome(tuple(_one_face_a_case(matches)), tuple(observed))
+
+
+def against_case(case_id: int, faces: Sequence[Probe], gallery: Gallery, calibration: Calibration) -> list[Match]:
+    """The other direction: which of many faces (of any photos) may show the new or changed case ``case_id``.
+
+    Only faces near enough to matter are searched in full, so the cost is one product over all faces. Rejected pairs are left
+    out by the caller before (it knows the photos); ``face_index`` is whatever the probes were counted by.
+
+    Raises:
+        EngineError, NotFound: the vectors do not fit the gallery, or the case is not in it.
+    """
+    usable = [face for face in faces if face.quality is not FaceQuality.UNUSABLE]
+    if not usable:
+        return []
+    vectors = np.stack([face.vector for face in usable])
+    raw = vectors @ gallery.template_of(case_id)
+    near = np.flatnonzero(raw >= _least_raw(calibration))
+    found: list[Match] = []
+    for i in near:
+        outcome = search([usable[int(i)]], gallery, calibration, keep=_SHORTLIST)
+        found += [match for match in outcome.matches if match.case_id == case_id]
+    return sorted(found, key=lambda match: (-_value(match), match.face_index))
+
+
+def _least_raw(calibration: Calibration) -> float:
+    """A cosine below which no candidate can come out: the review threshold itself, or a safe bound under AS-norm."""
+    return calibration.review if calibration.rule is Rule.RAW else 0.2
+
+
+def _scores(
+    vectors: Vectors, case_ids: NDArray[np.int64], raw: NDArray[np.float32], gallery: Gallery, calibration: Calibration
+) -> NDArray[np.float32]:
+    if calibration.rule is Rule.RAW:
+        return raw
+    return as_norm.normalise(vectors, case_ids, raw, gallery)
+
+
+def _of_face(face: Probe, ranked: Sequence[tuple[int, float, float]], calibration: Calibration) -> list[Match]:
+    """The candidates of one face, from (case id, cosine, score on the calibration's scale), best first."""
+    matches = []
+    crowd = sum(1 for _, _, score in ranked if score >= calibration.high)
+    for rank, (case_id, raw, score) in enumerate(ranked, start=1):
+        band = calibration.band(score, face.quality)
+        if band is Band.NONE:
+            continue
+        reasons = []
+        if crowd >= CROWD:
+            band = Band.REVIEW
+            reasons.append(f"matches {crowd} cases, so it is set aside")
+        if face.quality is FaceQuality.LOW:
+            reasons.append("the face is of low quality: for people only")
+        one_in = calibration.one_in(score)
+        reasons.insert(0, f"a stranger's face reaches this in about 1 of {one_in:,} photos")
+        normalised = None if calibration.rule is Rule.RAW else score
+        matches.append(
+            Match(
+                case_id,
+                face.index,
+                raw,
+                normalised,
+                one_in,
+                rank,
+                band,
+                "; ".join(reasons),
+                calibration.pack_id,
+                calibration.version,
+            )
+        )
+    return matches
+
+
+def _one_face_a_case(matches: Sequence[Match]) -> list[Match]:
+    """Two faces of one photo cannot both be one child: the better keeps the case, the other is for people at most."""
+    of_case: defaultdict[int, list[Match]] = defaultdict(list)
+    for match in matches:
+        of_case[match.case_id].append(match)
+    kept = []
+    for rivals in of_case.values():
+        best, *others = sorted(rivals, key=lambda match: (-_value(match), match.face_index))
+        kept.append(best)
+        kept += [
+            replace(other, band=Band.REVIEW, why=f"{other.why}; face {best.face_index + 1} of this photo fits the case better")
+            for other in others
+        ]
+    return sorted(kept, key=lambda match: (-_value(match), match.face_index, match.case_id))
+
+
+def _value(match: Match) -> float:
+    return match.raw if match.normalised is None else match.normalised
