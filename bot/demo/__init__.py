@@ -1,0 +1,1 @@
+"""The demo: the whole pipeline on a local microblog, with photos that the installed packages ship."""
