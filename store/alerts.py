@@ -1,0 +1,405 @@
+"""The outbox: every message the bot means to say, said once or flagged.
+
+``ready -> sending`` is committed before the call, with an attempt number and a lease. What may have been published becomes
+``unknown`` and is looked for among the bot's own posts; only what certainly was not goes back to ``ready``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, func, insert, or_, select, update
+
+from store import dialect
+from store.errors import BadInput, NotFound
+from store.model import AlertState, MessageKind, Outgoing
+from store.session import Tx
+from store.tables import alert_mentions, alerts
+
+_S = AlertState
+_SAID = (_S.SENDING.value, _S.SENT.value, _S.UNKNOWN.value)
+_SAID_OR_TO_BE_SAID = (_S.HELD.value, _S.READY.value, *_SAID)
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """An account that a message names; ``account_id`` is the directory's row where it is an official's."""
+
+    handle: str
+    account_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewAlert:
+    """A message in its final text. One (platform, ``target_post_id``, kind, scope) is said at most once, ever.
+
+    ``target_post_id`` is the post it is about ("" for a digest, whose ``scope`` then names its day and division).
+    ``state`` is READY, or HELD with a ``hold_reason`` for a person to release.
+    """
+
+    platform: str
+    target_post_id: str
+    kind: MessageKind
+    ref: str
+    text: str
+    scope: str = ""
+    reply_to_id: str | None = None
+    reply_to_comment_id: str | None = None
+    thread_id: str | None = None
+    mentions: tuple[Mention, ...] = ()
+    lead_id: int | None = None
+    sighting_id: int | None = None
+    state: AlertState = AlertState.READY
+    hold_reason: str | None = None
+    not_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A stored message. ``attempt`` is the fencing token of the present sending: hand it back with its outcome.
+
+    ``reads`` counts how often an unknown one was looked for in vain.
+    """
+
+    id: int
+    platform: str
+    target_post_id: str
+    kind: MessageKind
+    scope: str
+    ref: str
+    text: str
+    reply_to_id: str | None
+    reply_to_comment_id: str | None
+    thread_id: str | None
+    mentions: tuple[Mention, ...]
+    lead_id: int | None
+    sighting_id: int | None
+    state: AlertState
+    hold_reason: str | None
+    attempt: int
+    reads: int
+    not_before: datetime | None
+    lease_until: datetime | None
+    sending_at: datetime | None
+    sent_id: str | None
+    sent_url: str
+    error: str | None
+    decided_by: str | None
+    created_at: datetime
+    sent_at: datetime | None
+
+    @property
+    def outgoing(self) -> Outgoing:
+        """The message as a platform takes it."""
+        return Outgoing(
+            kind=self.kind,
+            text=self.text,
+            ref=self.ref,
+            reply_to_id=self.reply_to_id,
+            reply_to_comment_id=self.reply_to_comment_id,
+            mentions=tuple(mention.handle for mention in self.mentions),
+        )
+
+
+def propose(tx: Tx, new: NewAlert) -> int | None:
+    """Put a message into the outbox. None where one of its kind stands for that post already (whatever became of it).
+
+    Raises:
+        BadInput: it starts in a state other than READY or HELD, or is held without a reason.
+    """
+    if new.state not in (_S.READY, _S.HELD) or (new.state is _S.HELD and not new.hold_reason):
+        raise BadInput("a message starts ready, or held with a reason")
+    statement = dialect.upsert(alerts, ["platform", "target_post_id", "kind", "scope"]).values(
+        platform=new.platform,
+        target_post_id=new.target_post_id,
+        kind=new.kind.value,
+        scope=new.scope,
+        ref=new.ref,
+        text=new.text,
+        reply_to_id=new.reply_to_id,
+        reply_to_comment_id=new.reply_to_comment_id,
+        thread_id=new.thread_id,
+        lead_id=new.lead_id,
+        sighting_id=new.sighting_id,
+        state=new.state.value,
+        hold_reason=new.hold_reason,
+        not_before=new.not_before,
+        created_at=tx.now,
+    )
+    number = tx.execute(statement.returning(alerts.c.id)).scalar()
+    rows = [
+        {"alert_id": number, "position": position, "account_id": mention.account_id, "handle": mention.handle}
+        for position, mention in enumerate(new.mentions)
+    ]
+    if number is not None and rows:
+        tx.execute(insert(alert_mentions), rows)
+    return number
+
+
+# --- sending ----------------------------------------------------------------------------------------------------
+
+
+def claim_next(tx: Tx, platform: str, now: datetime, lease_s: float) -> Alert | None:
+    """Take the oldest due message of a platform as ``sending``; leave the block (commit) BEFORE calling the platform.
+
+    One at a time: while another is being sent on this platform, None. Answers go before alerts only by age.
+    """
+    dialect.serialise(tx.connection, f"send:{platform}")
+    busy = select(alerts.c.id).where(alerts.c.platform == platform, alerts.c.state == _S.SENDING.value)
+    if tx.execute(busy.limit(1)).first() is not None:
+        return None
+    due = or_(alerts.c.not_before.is_(None), alerts.c.not_before <= now)
+    waiting = (
+        select(alerts.c.id)
+        .where(alerts.c.platform == platform, alerts.c.state == _S.READY.value, due)
+        .order_by(alerts.c.id)
+        .limit(1)
+    )
+    number = tx.execute(waiting).scalar()
+    if number is None:
+        return None
+    tx.execute(
+        update(alerts)
+        .where(alerts.c.id == number)
+        .values(
+            state=_S.SENDING.value,
+            attempt=alerts.c.attempt + 1,
+            lease_until=now + timedelta(seconds=lease_s),
+            sending_at=now,
+            error=None,
+        )
+    )
+    return get(tx, number)
+
+
+def record_sent(tx: Tx, alert_id: int, attempt: int, sent_id: str | None, sent_url: str = "") -> bool:
+    """It is published (the platform said so, or it was found again). False where this attempt is no longer the present one."""
+    values = {"sent_id": sent_id, "sent_url": sent_url, "sent_at": tx.now, "error": None, "not_before": None}
+    return _move(tx, alert_id, (_S.SENDING, _S.UNKNOWN), _S.SENT, attempt, **values)
+
+
+def record_unknown(tx: Tx, alert_id: int, attempt: int, error: str, not_before: datetime | None = None) -> bool:
+    """It may have been published: it is to be looked for (from ``not_before`` on, when the platform will show it)."""
+    return _move(tx, alert_id, (_S.SENDING,), _S.UNKNOWN, attempt, error=error, not_before=not_before, reads=0)
+
+
+def record_dead(tx: Tx, alert_id: int, attempt: int, error: str) -> bool:
+    """It will never be published: the platform refused it for good, its target is gone, or it was searched for long enough."""
+    return _move(tx, alert_id, (_S.SENDING, _S.UNKNOWN), _S.DEAD, attempt, error=error, not_before=None)
+
+
+def back_to_ready(tx: Tx, alert_id: int, attempt: int, error: str, not_before: datetime | None = None) -> bool:
+    """It was certainly not published: the request never left, or a complete reading of the bot's own posts lacks it."""
+    return _move(tx, alert_id, (_S.SENDING, _S.UNKNOWN), _S.READY, attempt, error=error, not_before=not_before)
+
+
+def expired_leases(tx: Tx, now: datetime) -> list[int]:
+    """Messages whose sender did not come back in time become ``unknown``; returns them."""
+    return _orphaned(tx, "the sender did not come back", alerts.c.lease_until <= now)
+
+
+def interrupted(tx: Tx) -> list[int]:
+    """At the start of the only bot: whatever an earlier process was sending when it died becomes ``unknown``; returns them."""
+    return _orphaned(tx, "the process ended while sending")
+
+
+def _orphaned(tx: Tx, error: str, *conditions: Any) -> list[int]:
+    statement = (
+        update(alerts)
+        .where(alerts.c.state == _S.SENDING.value, *conditions)
+        .values(state=_S.UNKNOWN.value, error=error, lease_until=None, not_before=None, reads=0)
+        .returning(alerts.c.id)
+    )
+    return sorted(tx.execute(statement).scalars())
+
+
+def unknowns(tx: Tx, platform: str | None = None, now: datetime | None = None, limit: int = 50) -> list[Alert]:
+    """Messages that may have been published, oldest first; with ``now``, those alone that are due to be looked for."""
+    query = select(alerts).where(alerts.c.state == _S.UNKNOWN.value).order_by(alerts.c.id).limit(limit)
+    if platform is not None:
+        query = query.where(alerts.c.platform == platform)
+    if now is not None:
+        query = query.where(or_(alerts.c.not_before.is_(None), alerts.c.not_before <= now))
+    return _all(tx, query)
+
+
+def note_read(tx: Tx, alert_id: int, attempt: int, not_before: datetime) -> int:
+    """An unknown one was looked for and not found; look again at ``not_before``. Returns how often that was done."""
+    _move(tx, alert_id, (_S.UNKNOWN,), _S.UNKNOWN, attempt, reads=alerts.c.reads + 1, not_before=not_before)
+    return get(tx, alert_id).reads
+
+
+# --- what people do ---------------------------------------------------------------------------------------------
+
+
+def release(tx: Tx, alert_id: int, by: str) -> Alert:
+    """A person lets a held message go.
+
+    Raises:
+        BadInput: it is not held.
+    """
+    return _by_person(tx, alert_id, (_S.HELD,), _S.READY, by, hold_reason=None)
+
+
+def cancel(tx: Tx, alert_id: int, by: str, why: str) -> Alert:
+    """A person stops a message that has not been sent.
+
+    Raises:
+        BadInput: it is being sent, was sent, or may have been.
+    """
+    return _by_person(tx, alert_id, (_S.HELD, _S.READY), _S.CANCELLED, by, error=why)
+
+
+def hold(tx: Tx, alert_id: int, reason: str, by: str = "bot") -> Alert:
+    """Keep a ready message for a person (a cap is reached, the brake is on).
+
+    Raises:
+        BadInput: it is not ready.
+    """
+    return _by_person(tx, alert_id, (_S.READY,), _S.HELD, by, hold_reason=reason)
+
+
+def settle(tx: Tx, alert_id: int, by: str, *, sent: bool, note: str, sent_id: str | None = None) -> Alert:
+    """A person looked and says whether an unknown message was published.
+
+    Raises:
+        BadInput: it is not unknown.
+    """
+    values = {"sent_id": sent_id, "sent_at": tx.now} if sent else {}
+    return _by_person(tx, alert_id, (_S.UNKNOWN,), _S.SENT if sent else _S.DEAD, by, error=note, **values)
+
+
+def cancel_for_post(tx: Tx, platform: str, target_post_id: str, why: str, by: str = "bot") -> int:
+    """Stop everything not yet sent about a post (it was deleted, its author opted out). Returns how many."""
+    statement = (
+        update(alerts)
+        .where(
+            alerts.c.platform == platform,
+            alerts.c.target_post_id == target_post_id,
+            alerts.c.state.in_((_S.HELD.value, _S.READY.value)),
+        )
+        .values(state=_S.CANCELLED.value, decided_by=by, error=why)
+    )
+    return tx.execute(statement).rowcount
+
+
+# --- counting and reading ---------------------------------------------------------------------------------------
+
+
+def sent_since(tx: Tx, platform: str, kind: MessageKind | None, since: datetime) -> int:
+    """How many messages were sent, may have been, or are being sent since then: what caps count."""
+    query = (
+        select(func.count())
+        .select_from(alerts)
+        .where(alerts.c.platform == platform, alerts.c.state.in_(_SAID), alerts.c.sending_at >= since)
+    )
+    if kind is not None:
+        query = query.where(alerts.c.kind == kind.value)
+    return int(tx.execute(query).scalar_one())
+
+
+def mentions_since(tx: Tx, account_id: int, since: datetime) -> int:
+    """How often an official's account was named since then, messages that still wait to be sent included."""
+    query = (
+        select(func.count())
+        .select_from(alert_mentions.join(alerts, alerts.c.id == alert_mentions.c.alert_id))
+        .where(
+            alert_mentions.c.account_id == account_id,
+            alerts.c.state.in_(_SAID_OR_TO_BE_SAID),
+            func.coalesce(alerts.c.sending_at, alerts.c.created_at) >= since,
+        )
+    )
+    return int(tx.execute(query).scalar_one())
+
+
+def answered_thread(tx: Tx, platform: str, thread_id: str) -> bool:
+    """Whether a message to this conversation was said, may have been, or waits: a conversation is answered once."""
+    query = select(alerts.c.id).where(
+        alerts.c.platform == platform, alerts.c.thread_id == thread_id, alerts.c.state.in_(_SAID_OR_TO_BE_SAID)
+    )
+    return tx.execute(query.limit(1)).first() is not None
+
+
+def get(tx: Tx, alert_id: int) -> Alert:
+    """A message by its number.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = _all(tx, select(alerts).where(alerts.c.id == alert_id))
+    if not found:
+        raise NotFound(f"no alert is stored as number {alert_id}", mend="list them with: suishoupai alerts list")
+    return found[0]
+
+
+def listing(
+    tx: Tx,
+    *,
+    state: AlertState | None = None,
+    kind: MessageKind | None = None,
+    platform: str | None = None,
+    target_post_id: str | None = None,
+    limit: int = 50,
+    before: int | None = None,
+) -> list[Alert]:
+    """Messages, newest first; ``before`` (a number) goes on where an earlier page ended."""
+    query = select(alerts).order_by(alerts.c.id.desc()).limit(limit)
+    narrow = {
+        alerts.c.state: None if state is None else state.value,
+        alerts.c.kind: None if kind is None else kind.value,
+        alerts.c.platform: platform,
+        alerts.c.target_post_id: target_post_id,
+    }
+    for column, value in narrow.items():
+        if value is not None:
+            query = query.where(column == value)
+    if before is not None:
+        query = query.where(alerts.c.id < before)
+    return _all(tx, query)
+
+
+def counts(tx: Tx, platform: str | None = None) -> dict[AlertState, int]:
+    """How many messages stand in each state."""
+    query = select(alerts.c.state, func.count().label("n")).group_by(alerts.c.state)
+    if platform is not None:
+        query = query.where(alerts.c.platform == platform)
+    found = {row.state: row.n for row in tx.execute(query)}
+    return {state: found.get(state.value, 0) for state in AlertState}
+
+
+def _move(tx: Tx, alert_id: int, sources: Sequence[AlertState], to: AlertState, attempt: int, **values: Any) -> bool:
+    """Change the state only where it is one of ``sources`` and ``attempt`` is the present one: a late outcome changes nothing."""
+    statement = (
+        update(alerts)
+        .where(alerts.c.id == alert_id, alerts.c.attempt == attempt, alerts.c.state.in_([state.value for state in sources]))
+        .values(state=to.value, lease_until=None, **values)
+    )
+    return tx.execute(statement).rowcount == 1
+
+
+def _by_person(tx: Tx, alert_id: int, sources: Sequence[AlertState], to: AlertState, by: str, **values: Any) -> Alert:
+    alert = get(tx, alert_id)
+    if alert.state not in sources:
+        raise BadInput(f"alert {alert_id} is {alert.state.value}; it cannot become {to.value}")
+    if not by.strip():
+        raise BadInput(f"say who makes alert {alert_id} {to.value}")
+    tx.execute(update(alerts).where(alerts.c.id == alert_id).values(state=to.value, decided_by=by, **values))
+    return get(tx, alert_id)
+
+
+def _all(tx: Tx, query: Any) -> list[Alert]:
+    rows = tx.execute(query).all()
+    named: dict[int, list[Mention]] = {row.id: [] for row in rows}
+    if named:
+        mentioned = select(alert_mentions).where(alert_mentions.c.alert_id.in_(list(named)))
+        for row in tx.execute(mentioned.order_by(alert_mentions.c.alert_id, alert_mentions.c.position)):
+            named[row.alert_id].append(Mention(row.handle, row.account_id))
+    return [_alert(row, tuple(named[row.id])) for row in rows]
+
+
+def _alert(row: Row[Any], mentions: tuple[Mention, ...]) -> Alert:
+    values = dict(row._mapping)
+    return Alert(**values | {"kind": MessageKind(row.kind), "state": AlertState(row.state), "mentions": mentions})

@@ -1,0 +1,148 @@
+"""The faces of cases, one for each case photo and model pack; only verified cases are in the gallery."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Row, Select, select
+
+from store import cases, dialect
+from store.cases import CasePhoto
+from store.errors import NotFound
+from store.faces import NewFace, box_in, box_out
+from store.model import Box, CaseState, FaceQuality
+from store.session import Tx
+from store.tables import case_faces, case_photos, photos
+from store.tables import cases as case_table
+from store.vault import Vector, open_vector, seal_vector
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryFace:
+    """A face of a verified case, for comparing inside the process and nothing else. ``vector``: unit length, float32."""
+
+    case_face_id: int
+    case_id: int
+    photo_id: int
+    quality: FaceQuality
+    norm: float
+    taken_on: date | None
+    vector: Vector = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFace:
+    """The face of a case photo, without its vector."""
+
+    id: int
+    case_photo_id: int
+    box: Box
+    det_score: float
+    quality: FaceQuality
+    quality_why: str
+    norm: float
+    pack_id: str
+    pack_sha256: str
+
+
+def save_case_face(tx: Tx, case_photo_id: int, pack_id: str, pack_sha256: str, face: NewFace) -> CaseFace:
+    """Keep the face of a case photo for one pack, replacing what this pack said before; the gallery learns of the change.
+
+    Raises:
+        NotFound: there is no such case photo.
+    """
+    case_id = tx.execute(select(case_photos.c.case_id).where(case_photos.c.id == case_photo_id)).scalar()
+    if case_id is None:
+        raise NotFound(f"no case photo is stored as number {case_photo_id}")
+    values = {
+        **box_out(face.box),
+        "det_score": float(face.det_score),
+        "quality": face.quality.value,
+        "quality_why": face.quality_why,
+        "norm": float(face.norm),
+        "pack_id": pack_id,
+        "vector": seal_vector(tx.vault, face.vector, _context(case_photo_id, pack_sha256)),
+    }
+    statement = dialect.upsert(case_faces, ["case_photo_id", "pack_sha256"], list(values)).values(
+        case_photo_id=case_photo_id, pack_sha256=pack_sha256, **values
+    )
+    tx.execute(statement)
+    cases.touch(tx, case_id)
+    return next(found for found in faces_of_case(tx, case_id, pack_sha256) if found.case_photo_id == case_photo_id)
+
+
+def faces_of_case(tx: Tx, case_id: int, pack_sha256: str) -> list[CaseFace]:
+    """The faces of a case for one pack, in the order of its photos."""
+    query = (
+        select(case_faces)
+        .join(case_photos, case_photos.c.id == case_faces.c.case_photo_id)
+        .where(case_photos.c.case_id == case_id, case_faces.c.pack_sha256 == pack_sha256)
+        .order_by(case_photos.c.id)
+    )
+    return [_face(row) for row in tx.execute(query)]
+
+
+def gallery(tx: Tx, pack_sha256: str, case_ids: Sequence[int] | None = None) -> Iterator[GalleryFace]:
+    """Faces of VERIFIED cases for one pack, by case; ``case_ids`` narrows it to what :func:`store.cases.changed_since` named.
+
+    A case that was changed and gives no face here (closed, no longer verified) has left the gallery.
+    """
+    query = _gallery_query(pack_sha256)
+    if case_ids is None:
+        yield from _faces(tx, query)
+        return
+    for start in range(0, len(case_ids), 500):
+        yield from _faces(tx, query.where(case_table.c.id.in_(case_ids[start : start + 500])))
+
+
+def faces_missing(tx: Tx, pack_sha256: str, limit: int = 100) -> list[CasePhoto]:
+    """Photos of cases that are not closed and have no face for this pack yet: what a change of engine has to embed."""
+    known = select(case_faces.c.id).where(case_faces.c.case_photo_id == case_photos.c.id, case_faces.c.pack_sha256 == pack_sha256)
+    query = (
+        select(case_photos, photos.c.sha256)
+        .join(photos, photos.c.id == case_photos.c.photo_id)
+        .join(case_table, case_table.c.id == case_photos.c.case_id)
+        .where(~known.exists(), case_table.c.state != CaseState.CLOSED.value)
+        .order_by(case_photos.c.id)
+        .limit(limit)
+    )
+    return [
+        CasePhoto(row.id, row.case_id, row.photo_id, row.sha256, row.taken_on, row.face_position) for row in tx.execute(query)
+    ]
+
+
+def _gallery_query(pack_sha256: str) -> Select[Any]:
+    return (
+        select(case_faces, case_photos.c.case_id, case_photos.c.photo_id, case_photos.c.taken_on)
+        .join(case_photos, case_photos.c.id == case_faces.c.case_photo_id)
+        .join(case_table, case_table.c.id == case_photos.c.case_id)
+        .where(case_faces.c.pack_sha256 == pack_sha256, case_table.c.state == CaseState.VERIFIED.value)
+        .order_by(case_photos.c.case_id, case_photos.c.id)
+    )
+
+
+def _faces(tx: Tx, query: Select[Any]) -> Iterator[GalleryFace]:
+    for row in tx.execute(query):
+        vector = open_vector(tx.vault, row.vector, _context(row.case_photo_id, row.pack_sha256))
+        yield GalleryFace(row.id, row.case_id, row.photo_id, FaceQuality(row.quality), row.norm, row.taken_on, vector)
+
+
+def _context(case_photo_id: int, pack_sha256: str) -> str:
+    return f"case_face:{case_photo_id}:{pack_sha256}"
+
+
+def _face(row: Row[Any]) -> CaseFace:
+    return CaseFace(
+        id=row.id,
+        case_photo_id=row.case_photo_id,
+        box=box_in(row),
+        det_score=row.det_score,
+        quality=FaceQuality(row.quality),
+        quality_why=row.quality_why,
+        norm=row.norm,
+        pack_id=row.pack_id,
+        pack_sha256=row.pack_sha256,
+    )

@@ -1,0 +1,114 @@
+"""The pictures of posts and how far the fetching of each is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Row, Select, or_, select, update
+
+from store.errors import NotFound
+from store.model import Media
+from store.session import Tx
+from store.tables import media, photos, posts
+
+
+class MediaState(StrEnum):
+    """pending until fetched; refused is final (hostile, unreadable, wrong host), failed means given up after trying."""
+
+    PENDING = "pending"
+    STORED = "stored"
+    FAILED = "failed"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMedia:
+    """One picture of a post and how far its fetching is. ``photo_id`` and ``sha256`` are set once it is stored."""
+
+    id: int
+    post_id: int
+    position: int
+    media: Media
+    state: MediaState
+    error: str | None
+    attempts: int
+    not_before: datetime | None
+    photo_id: int | None
+    sha256: str | None
+
+
+def of_post(tx: Tx, post_row: int) -> tuple[StoredMedia, ...]:
+    """The pictures of a post, in the post's order."""
+    return _all(tx.execute(_query().where(media.c.post_id == post_row).order_by(media.c.position)))
+
+
+def pending(tx: Tx, now: datetime, limit: int) -> tuple[StoredMedia, ...]:
+    """Pictures that are to be fetched now, of posts that still exist; the post's fair lane orders them."""
+    due = or_(media.c.not_before.is_(None), media.c.not_before <= now)
+    query = (
+        _query()
+        .join(posts, posts.c.id == media.c.post_id)
+        .where(media.c.state == MediaState.PENDING.value, due, posts.c.deleted_at.is_(None))
+        .order_by(posts.c.lane, media.c.id)
+        .limit(limit)
+    )
+    return _all(tx.execute(query))
+
+
+def mark_stored(tx: Tx, media_id: int, photo_id: int) -> None:
+    """The picture was fetched: it shows photo ``photo_id``."""
+    _set(tx, media_id, state=MediaState.STORED.value, photo_id=photo_id, error=None, not_before=None)
+
+
+def mark_refused(tx: Tx, media_id: int, error: str) -> None:
+    """The picture cannot or may not be used. Final."""
+    _set(tx, media_id, state=MediaState.REFUSED.value, attempts=media.c.attempts + 1, error=error, not_before=None)
+
+
+def mark_failed(tx: Tx, media_id: int, error: str) -> None:
+    """Fetching was given up after trying."""
+    _set(tx, media_id, state=MediaState.FAILED.value, attempts=media.c.attempts + 1, error=error, not_before=None)
+
+
+def defer(tx: Tx, media_id: int, error: str, not_before: datetime) -> int:
+    """Try again later. Returns how often it has now been tried."""
+    _set(tx, media_id, attempts=media.c.attempts + 1, error=error, not_before=not_before)
+    return int(tx.execute(select(media.c.attempts).where(media.c.id == media_id)).scalar_one())
+
+
+def posts_showing(tx: Tx, photo_id: int) -> list[int]:
+    """Rows of the posts that show a photo, oldest row first."""
+    return list(
+        tx.execute(select(media.c.post_id).where(media.c.photo_id == photo_id).distinct().order_by(media.c.post_id)).scalars()
+    )
+
+
+def _set(tx: Tx, media_id: int, **values: Any) -> None:
+    if tx.execute(update(media).where(media.c.id == media_id).values(**values)).rowcount != 1:
+        raise NotFound(f"no picture is stored as number {media_id}")
+
+
+def _query() -> Select[Any]:
+    return select(media, photos.c.sha256).select_from(media.outerjoin(photos, photos.c.id == media.c.photo_id))
+
+
+def _all(rows: Iterable[Row[Any]]) -> tuple[StoredMedia, ...]:
+    return tuple(
+        StoredMedia(
+            id=row.id,
+            post_id=row.post_id,
+            position=row.position,
+            media=Media(row.key, tuple(row.urls), row.kind),
+            state=MediaState(row.state),
+            error=row.error,
+            attempts=row.attempts,
+            not_before=row.not_before,
+            photo_id=row.photo_id,
+            sha256=row.sha256,
+        )
+        for row in rows
+    )

@@ -1,0 +1,1 @@
+"""Numbered migrations, each named for its change."""

@@ -1,0 +1,261 @@
+"""Photo files by content hash, the row of each photo, and which photos look alike."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Row, func, or_, select
+
+from store import codec, dialect
+from store.errors import BadInput, NotFound, StoreError
+from store.model import Exif
+from store.session import Tx
+from store.tables import media, photos, posts
+from store.vault import PlainVault, Vault
+
+_BANDS = 4
+_BAND_BITS = 16
+MAX_DISTANCE = 11
+
+
+class PhotoFiles:
+    """A folder of photos, each in a file named by the sha256 of its bytes, sealed by ``vault``. Safe to share."""
+
+    def __init__(self, root: Path, vault: Vault | None = None) -> None:
+        self.root = root
+        self._vault: Vault = vault or PlainVault()
+
+    def put(self, content: bytes) -> str:
+        """Keep ``content`` and return its sha256 (hex). The file is whole and on the disk when this returns; twice is once.
+
+        Raises:
+            StoreError: the folder cannot be written, or the disk is full.
+        """
+        sha256 = hashlib.sha256(content).hexdigest()
+        path = self.path(sha256)
+        if path.exists():
+            return sha256
+        temporary = path.with_name(f".{sha256}.{secrets.token_hex(4)}.part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(temporary, "xb") as file:
+                file.write(self._vault.seal(content, f"photo:{sha256}"))
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+            _sync_folder(path.parent)
+        except OSError as error:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise StoreError(
+                f"a photo cannot be written under {self.root}: {error}", mend="free space or mend the permissions"
+            ) from error
+        return sha256
+
+    def get(self, sha256: str) -> bytes:
+        """The bytes of a photo.
+
+        Raises:
+            NotFound: no such photo is kept.
+            StoreError: the file cannot be read, or no longer holds what its name says.
+        """
+        path = self.path(sha256)
+        try:
+            sealed = path.read_bytes()
+        except FileNotFoundError as error:
+            raise NotFound(f"the photo {sha256} is not kept under {self.root}") from error
+        except OSError as error:
+            raise StoreError(f"the photo {path} cannot be read: {error}", mend="check the disk and the permissions") from error
+        content = self._vault.open(sealed, f"photo:{sha256}")
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise StoreError(f"the photo {path} is damaged: its content no longer fits its name", mend="restore it from a backup")
+        return content
+
+    def delete(self, sha256: str) -> bool:
+        """Remove a photo's file. True if there was one."""
+        path = self.path(sha256)
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise StoreError(
+                f"the photo {path} cannot be removed: {error}", mend="mend the permissions, then erase again"
+            ) from error
+        return True
+
+    def all(self) -> Iterator[str]:
+        """The sha256 of every photo that is kept."""
+        for path in self.root.glob("??/*"):
+            if not path.name.startswith("."):
+                yield path.name
+
+    def path(self, sha256: str) -> Path:
+        """Where a photo's file stands (whether it exists or not). Refuses what is not a sha256, such as ``../``."""
+        if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
+            raise BadInput("a photo is named by 64 hexadecimal digits")
+        return self.root / sha256[:2] / sha256
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last through a loss of power: the folder itself must reach the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPhoto:
+    """A photo's row. ``phash`` is 64 bits as 16 hexadecimal digits; sizes are of the upright picture, in pixels."""
+
+    id: int
+    sha256: str
+    phash: str
+    width_px: int
+    height_px: int
+    format: str
+    size_bytes: int
+    exif: Exif | None
+    first_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """A photo that looks like another: ``distance`` is the number of differing bits of 64 (0: the same picture)."""
+
+    photo_id: int
+    distance: int
+
+
+@dataclass(frozen=True, slots=True)
+class FirstSeen:
+    """The earliest post that shows a photo (or one that looks like it)."""
+
+    photo_id: int
+    post_row: int
+    posted_at: datetime
+
+
+def save(
+    tx: Tx,
+    *,
+    sha256: str,
+    phash: str,
+    width_px: int,
+    height_px: int,
+    format: str,
+    size_bytes: int,
+    exif: Exif | None = None,
+) -> StoredPhoto:
+    """Keep a photo's row; the same photo twice is one row, and what stood there stays."""
+    bands = _bands(phash)
+    statement = dialect.upsert(photos, ["sha256"]).values(
+        sha256=sha256,
+        phash=f"{int(phash, 16):016x}",
+        **{f"band{number}": band for number, band in enumerate(bands)},
+        width_px=width_px,
+        height_px=height_px,
+        format=format,
+        size_bytes=size_bytes,
+        exif=codec.exif_out(exif),
+        first_seen_at=tx.now,
+    )
+    tx.execute(statement)
+    return get(tx, sha256)
+
+
+def get(tx: Tx, key: int | str) -> StoredPhoto:
+    """A photo by its row number or its sha256.
+
+    Raises:
+        NotFound: it is not stored.
+    """
+    column = photos.c.id if isinstance(key, int) else photos.c.sha256
+    row = tx.execute(select(photos).where(column == key)).first()
+    if row is None:
+        raise NotFound(f"no photo is stored as {key}")
+    return _photo(row)
+
+
+def near(tx: Tx, phash: str, max_distance: int) -> list[Near]:
+    """Stored photos whose perceptual hash differs from ``phash`` in at most ``max_distance`` (0 to 11) bits, nearest first.
+
+    Of the four 16-bit bands at least one differs in no more than a quarter of the bits, so indexed look-ups of those few
+    values per band find every such photo (multi-index hashing, Norouzi et al., CVPR 2012).
+
+    Raises:
+        BadInput: ``phash`` is no 64-bit hash, or ``max_distance`` is out of range.
+    """
+    if not 0 <= max_distance <= MAX_DISTANCE:
+        raise BadInput(f"max_distance must be 0 to {MAX_DISTANCE}, not {max_distance}")
+    wanted = int(phash, 16) if _bands(phash) else 0
+    radius = max_distance // _BANDS
+    columns = (photos.c.band0, photos.c.band1, photos.c.band2, photos.c.band3)
+    alike = or_(*(column.in_(_around(band, radius)) for column, band in zip(columns, _bands(phash), strict=True)))
+    found = [
+        Near(row.id, (int(row.phash, 16) ^ wanted).bit_count())
+        for row in tx.execute(select(photos.c.id, photos.c.phash).where(alike))
+    ]
+    return sorted((hit for hit in found if hit.distance <= max_distance), key=lambda hit: (hit.distance, hit.photo_id))
+
+
+def first_seen(tx: Tx, photo_id: int, max_distance: int = 0) -> FirstSeen | None:
+    """The earliest post that shows this photo, or one that looks like it; None where no post shows it (a case's photo)."""
+    alike = {photo_id} | {hit.photo_id for hit in near(tx, get(tx, photo_id).phash, max_distance)}
+    query = (
+        select(media.c.photo_id, posts.c.id, posts.c.posted_at)
+        .join(posts, posts.c.id == media.c.post_id)
+        .where(media.c.photo_id.in_(alike), posts.c.posted_at.is_not(None))
+        .order_by(posts.c.posted_at, posts.c.id)
+        .limit(1)
+    )
+    row = tx.execute(query).first()
+    return None if row is None else FirstSeen(row.photo_id, row.id, row.posted_at)
+
+
+def count(tx: Tx) -> int:
+    """How many photos are stored."""
+    return int(tx.execute(select(func.count()).select_from(photos)).scalar_one())
+
+
+def _photo(row: Row[Any]) -> StoredPhoto:
+    return StoredPhoto(
+        id=row.id,
+        sha256=row.sha256,
+        phash=row.phash,
+        width_px=row.width_px,
+        height_px=row.height_px,
+        format=row.format,
+        size_bytes=row.size_bytes,
+        exif=codec.exif_in(row.exif),
+        first_seen_at=row.first_seen_at,
+    )
+
+
+def _bands(phash: str) -> tuple[int, ...]:
+    try:
+        value = int(phash, 16)
+    except ValueError as error:
+        raise BadInput(f"'{phash}' is no perceptual hash") from error
+    if not 0 <= value < 1 << (_BANDS * _BAND_BITS):
+        raise BadInput(f"'{phash}' is no 64-bit perceptual hash")
+    return tuple(value >> (_BAND_BITS * number) & 0xFFFF for number in range(_BANDS))
+
+
+def _around(band: int, radius: int) -> list[int]:
+    """All 16-bit values that differ from ``band`` in at most ``radius`` bits."""
+    values = [band]
+    for bits in range(1, radius + 1):
+        values += [band ^ sum(1 << bit for bit in chosen) for chosen in combinations(range(_BAND_BITS), bits)]
+    return values

@@ -1,0 +1,314 @@
+"""Streams and their cursors, the posts that were read, what is still to be done with each, and who opted out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Row, func, or_, select, update
+
+from store import codec, dialect, media, save_posts
+from store.errors import NotFound
+from store.media import StoredMedia
+from store.model import Malformed, Post, Stream
+from store.session import Tx
+from store.tables import opt_outs, posts, streams
+
+
+class Step(StrEnum):
+    """stored -> extracted -> matched -> decided; failed and ignored are ends too. A step is marked with its effect."""
+
+    STORED = "stored"
+    EXTRACTED = "extracted"
+    MATCHED = "matched"
+    DECIDED = "decided"
+    FAILED = "failed"
+    IGNORED = "ignored"
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Pages of one poll that are not all read yet: go on at page token ``next``, reading since ``since``; once the last
+    page is stored the cursor becomes ``head``."""
+
+    head: str | None
+    next: str | None
+    since: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamState:
+    """Where a stream stands. ``started_at`` is the first time it was ever polled (older posts are never answered)."""
+
+    cursor: str | None
+    started_at: datetime
+    last_success_at: datetime | None
+    last_attempt_at: datetime | None
+    last_outcome: str | None
+    last_error: str | None
+    failures: int
+    chain: Chain | None
+
+
+@dataclass(frozen=True, slots=True)
+class PageStored:
+    """``new``: row ids stored for the first time (originals of reposts included); ``known`` and ``failed`` count the rest."""
+
+    new: tuple[int, ...]
+    known: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPost:
+    """A post with what the store knows about it. ``post.raw`` is empty here (see :func:`raw`) and ``post.repost_of`` too:
+    the original is the row ``repost_of_id``. ``post`` is None for a malformed body. ``direct`` is False where it was only
+    ever seen as the original of a repost."""
+
+    id: int
+    platform: str
+    post_id: str
+    post: Post | None
+    stream: str
+    direct: bool
+    step: Step
+    silent: bool
+    attempts: int
+    not_before: datetime | None
+    error: str | None
+    first_read_at: datetime
+    deleted_at: datetime | None
+    repost_of_id: int | None
+    media: tuple[StoredMedia, ...]
+
+
+# --- streams ----------------------------------------------------------------------------------------------------
+
+
+def stream_state(tx: Tx, stream: Stream) -> StreamState:
+    """Where ``stream`` stands; for one that was never polled, a fresh state that starts now (stored with its first page)."""
+    row = tx.execute(select(streams).where(streams.c.key == stream.key)).first()
+    if row is None:
+        return StreamState(None, tx.now, None, None, None, None, 0, None)
+    return StreamState(
+        cursor=row.cursor,
+        started_at=row.started_at,
+        last_success_at=row.last_success_at,
+        last_attempt_at=row.last_attempt_at,
+        last_outcome=row.last_outcome,
+        last_error=row.last_error,
+        failures=row.failures,
+        chain=None if row.chain is None else Chain(**row.chain),
+    )
+
+
+def save_page(
+    tx: Tx,
+    stream: Stream,
+    page: Iterable[Post | Malformed],
+    *,
+    now: datetime,
+    silent: Callable[[Post], bool],
+    cursor: str | None,
+    chain: Chain | None,
+) -> PageStored:
+    """Store one page and move the stream, in the caller's one transaction.
+
+    Posts are unique by (platform, id): what is known stays as it is, except that it learns a deletion, a summons, or a
+    readable body where only a malformed one stood. ``silent`` says which posts are never to be answered.
+    ``cursor`` None leaves the cursor; ``chain`` is what remains to be read, None when this was the last page.
+    """
+    saver = save_posts.Saver(tx, stream.key, now, silent)
+    for item in page:
+        saver.save(item)
+    note_poll(tx, stream, "ok", None, now)
+    values: dict[str, Any] = {"chain": None if chain is None else {"head": chain.head, "next": chain.next, "since": chain.since}}
+    if cursor is not None:
+        values["cursor"] = cursor
+    if saver.newest is not None:
+        values["newest_posted_at"] = saver.newest
+    tx.execute(update(streams).where(streams.c.key == stream.key).values(**values))
+    return PageStored(tuple(saver.new), saver.known, saver.failed)
+
+
+def note_poll(tx: Tx, stream: Stream, outcome: str, error: str | None, now: datetime) -> None:
+    """Record how a poll ended ("ok", or the platform error's name). Cursor and chain stay as they are."""
+    well = outcome == "ok"
+    values = {
+        "last_attempt_at": now,
+        "last_outcome": outcome,
+        "last_error": error,
+        "failures": 0 if well else streams.c.failures + 1,
+    }
+    if well:
+        values["last_success_at"] = now
+    statement = dialect.upsert(streams, ["key"], values).values(
+        key=stream.key,
+        platform=stream.platform,
+        started_at=now,
+        last_attempt_at=now,
+        last_success_at=now if well else None,
+        last_outcome=outcome,
+        last_error=error,
+        failures=0 if well else 1,
+    )
+    tx.execute(statement)
+
+
+# --- what is to be done -----------------------------------------------------------------------------------------
+
+
+def pending(tx: Tx, step: Step, now: datetime, limit: int) -> list[int]:
+    """Ids of posts that wait at ``step``, in the order they are to be worked on.
+
+    Fair by account: an author's second waiting post stands behind everyone's first (its *lane*), so that a flood from
+    some accounts delays their own posts and nobody else's.
+    """
+    due = or_(posts.c.not_before.is_(None), posts.c.not_before <= now)
+    query = select(posts.c.id).where(posts.c.step == step.value, due).order_by(posts.c.lane, posts.c.id).limit(limit)
+    return list(tx.execute(query).scalars())
+
+
+def mark(tx: Tx, post_row: int, step: Step, why: str | None = None) -> None:
+    """Move a post to ``step`` in the transaction of the step's effect; attempts and waiting start anew."""
+    _set(tx, post_row, step=step.value, attempts=0, not_before=None, error=why)
+
+
+def defer(tx: Tx, post_row: int, error: str, not_before: datetime) -> int:
+    """Try this post's present step again, not before ``not_before``. Returns how often it has now been tried."""
+    _set(tx, post_row, attempts=posts.c.attempts + 1, not_before=not_before, error=error)
+    return int(tx.execute(select(posts.c.attempts).where(posts.c.id == post_row)).scalar_one())
+
+
+def fail(tx: Tx, post_row: int, error: str) -> None:
+    """Give a post up, with the reason; it stays readable and can be taken up again with :func:`mark`."""
+    _set(tx, post_row, step=Step.FAILED.value, attempts=posts.c.attempts + 1, not_before=None, error=error)
+
+
+def _set(tx: Tx, post_row: int, **values: Any) -> None:
+    if tx.execute(update(posts).where(posts.c.id == post_row).values(**values)).rowcount != 1:
+        raise NotFound(f"no post is stored as number {post_row}")
+
+
+# --- reading back -----------------------------------------------------------------------------------------------
+
+
+def get(tx: Tx, post_row: int) -> StoredPost:
+    """The post of row ``post_row`` with its pictures.
+
+    Raises:
+        NotFound: there is no such row.
+    """
+    row = tx.execute(select(posts).where(posts.c.id == post_row)).first()
+    if row is None:
+        raise NotFound(f"no post is stored as number {post_row}")
+    return _post(row, media.of_post(tx, post_row))
+
+
+def find(tx: Tx, platform: str, post_id: str) -> int | None:
+    """The row of a platform's post, or None."""
+    return tx.execute(select(posts.c.id).where(posts.c.platform == platform, posts.c.post_id == post_id)).scalar()
+
+
+def raw(tx: Tx, post_row: int) -> Any:
+    """The platform's own body of a post, as it was first read."""
+    blob = tx.execute(select(posts.c.raw).where(posts.c.id == post_row)).scalar()
+    return None if blob is None else codec.unsqueeze(blob)
+
+
+def _post(row: Row[Any], pictures: tuple[StoredMedia, ...]) -> StoredPost:
+    return StoredPost(
+        id=row.id,
+        platform=row.platform,
+        post_id=row.post_id,
+        post=None if row.details is None else _restore(row, pictures),
+        stream=row.stream,
+        direct=row.direct,
+        step=Step(row.step),
+        silent=row.silent,
+        attempts=row.attempts,
+        not_before=row.not_before,
+        error=row.error,
+        first_read_at=row.first_read_at,
+        deleted_at=row.deleted_at,
+        repost_of_id=row.repost_of_id,
+        media=pictures,
+    )
+
+
+def _restore(row: Row[Any], pictures: Sequence[StoredMedia]) -> Post:
+    details = row.details
+    return Post(
+        platform=row.platform,
+        id=row.post_id,
+        author=codec.author_in(details["author"], row.author_id, row.author_handle),
+        text=row.text,
+        posted_at=row.posted_at,
+        url=row.url,
+        lang=row.lang,
+        media=tuple(picture.media for picture in pictures),
+        point=codec.point_in(details["point"]),
+        place=codec.place_in(details["place"]),
+        reply_to_id=row.reply_to_id,
+        thread_id=row.thread_id,
+        mentions=tuple(details["mentions"]),
+        hashtags=tuple(details["hashtags"]),
+        summons=row.summons,
+        deleted=row.deleted_at is not None,
+    )
+
+
+# --- deletions and opt-outs -------------------------------------------------------------------------------------
+
+
+def mark_deleted(tx: Tx, platform: str, ids: Sequence[str]) -> list[int]:
+    """Note that posts are gone from their platform; returns the rows that were not known as gone before."""
+    query = (
+        update(posts)
+        .where(posts.c.platform == platform, posts.c.post_id.in_(list(ids)), posts.c.deleted_at.is_(None))
+        .values(deleted_at=tx.now)
+        .returning(posts.c.id)
+    )
+    return sorted(tx.execute(query).scalars())
+
+
+def to_look_up(tx: Tx, platform: str, not_checked_since: datetime, limit: int) -> list[str]:
+    """Platform ids of stored posts whose existence was last seen before ``not_checked_since``, longest ago first."""
+    query = (
+        select(posts.c.post_id)
+        .where(
+            posts.c.platform == platform,
+            posts.c.deleted_at.is_(None),
+            posts.c.details.is_not(None),
+            posts.c.checked_at < not_checked_since,
+        )
+        .order_by(posts.c.checked_at)
+        .limit(limit)
+    )
+    return list(tx.execute(query).scalars())
+
+
+def mark_looked_up(tx: Tx, platform: str, ids: Sequence[str]) -> None:
+    """Note that posts were seen to exist now."""
+    tx.execute(update(posts).where(posts.c.platform == platform, posts.c.post_id.in_(list(ids))).values(checked_at=tx.now))
+
+
+def opt_out(tx: Tx, platform: str, author_id: str, now: datetime) -> bool:
+    """Permanent silence towards an author. True if that is new."""
+    statement = dialect.upsert(opt_outs, ["platform", "author_id"]).values(platform=platform, author_id=author_id, at=now)
+    return tx.execute(statement.returning(opt_outs.c.author_id)).first() is not None
+
+
+def opted_out(tx: Tx, platform: str, author_id: str) -> bool:
+    """Whether the author asked never to be spoken to."""
+    query = select(opt_outs.c.at).where(opt_outs.c.platform == platform, opt_outs.c.author_id == author_id)
+    return tx.execute(query).first() is not None
+
+
+def counts(tx: Tx) -> dict[Step, int]:
+    """How many posts stand at each step."""
+    found = {row.step: row.n for row in tx.execute(select(posts.c.step, func.count().label("n")).group_by(posts.c.step))}
+    return {step: found.get(step.value, 0) for step in Step}

@@ -1,0 +1,153 @@
+"""Writes the posts of one page: what is new, what is known, what is an original behind a repost, what is malformed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, insert, select, update
+
+from store import codec
+from store.model import Malformed, Post
+from store.session import Tx
+from store.tables import media, posts
+
+_WAITING = ("stored", "extracted", "matched")
+_LANES = 10_000
+
+
+class Saver:
+    """Collects what became of each item of a page while writing it into the transaction."""
+
+    def __init__(self, tx: Tx, stream: str, now: datetime, silent: Callable[[Post], bool]) -> None:
+        self.new: list[int] = []
+        self.known = 0
+        self.failed = 0
+        self.newest: datetime | None = None
+        self._tx = tx
+        self._stream = stream
+        self._now = now
+        self._silent = silent
+
+    def save(self, item: Post | Malformed) -> None:
+        """Store one item of the page, and the original behind it where it is a repost."""
+        if isinstance(item, Malformed):
+            self._malformed(item)
+            return
+        if self.newest is None or item.posted_at > self.newest:
+            self.newest = item.posted_at
+        original = None
+        if item.repost_of is not None and item.repost_of.id != item.id:
+            original = self._post(item.repost_of, direct=False, original=None)
+        self._post(item, direct=True, original=original)
+
+    def _post(self, post: Post, *, direct: bool, original: int | None) -> int:
+        row = self._find(post.platform, post.id)
+        if row is None or row.details is None:
+            values = self._values(post, direct=direct, original=original)
+            number = self._insert(post, values) if row is None else self._mend(row.id, post, values)
+            self.new.append(number)
+            return number
+        self.known += 1
+        learnt = self._learnt(row, post, direct=direct, original=original)
+        self._tx.execute(update(posts).where(posts.c.id == row.id).values(checked_at=self._now, **learnt))
+        return int(row.id)
+
+    def _find(self, platform: str, post_id: str) -> Any:
+        columns = (posts.c.id, posts.c.details, posts.c.summons, posts.c.direct, posts.c.deleted_at, posts.c.repost_of_id)
+        return self._tx.execute(select(*columns).where(posts.c.platform == platform, posts.c.post_id == post_id)).first()
+
+    def _learnt(self, row: Any, post: Post, *, direct: bool, original: int | None) -> dict[str, Any]:
+        """What a known post did not say before: a summons (another stream brought it), a deletion, its original."""
+        learnt: dict[str, Any] = {}
+        if post.summons and not row.summons:
+            learnt["summons"] = True
+        if direct and not row.direct:
+            learnt["direct"] = True
+        if post.deleted and row.deleted_at is None:
+            learnt["deleted_at"] = self._now
+        if original is not None and row.repost_of_id is None:
+            learnt["repost_of_id"] = original
+        return learnt
+
+    def _values(self, post: Post, *, direct: bool, original: int | None) -> dict[str, Any]:
+        return {
+            "platform": post.platform,
+            "post_id": post.id,
+            "stream": self._stream,
+            "direct": direct,
+            "author_id": post.author.id,
+            "author_handle": post.author.handle,
+            "text": post.text,
+            "lang": post.lang,
+            "posted_at": post.posted_at,
+            "url": post.url,
+            "reply_to_id": post.reply_to_id,
+            "thread_id": post.thread_id,
+            "repost_of_id": original,
+            "summons": post.summons,
+            "silent": self._silent(post),
+            "details": codec.post_out(post),
+            "raw": codec.squeeze(post.raw),
+            "step": "stored",
+            "error": None,
+            "lane": self._lane(post),
+            "deleted_at": self._now if post.deleted else None,
+            "checked_at": self._now,
+        }
+
+    def _lane(self, post: Post) -> int:
+        """How many posts of this author already wait. See :func:`store.posts.pending`."""
+        query = select(func.count()).where(
+            posts.c.platform == post.platform, posts.c.author_id == post.author.id, posts.c.step.in_(_WAITING)
+        )
+        return min(int(self._tx.execute(query).scalar_one()), _LANES)
+
+    def _insert(self, post: Post, values: dict[str, Any]) -> int:
+        number = self._tx.execute(insert(posts).values(first_read_at=self._now, **values).returning(posts.c.id)).scalar_one()
+        self._pictures(number, post)
+        return int(number)
+
+    def _mend(self, number: int, post: Post, values: dict[str, Any]) -> int:
+        """A body that was malformed is readable now: the post starts its way."""
+        self._tx.execute(update(posts).where(posts.c.id == number).values(attempts=0, **values))
+        self._pictures(number, post)
+        return number
+
+    def _pictures(self, number: int, post: Post) -> None:
+        rows = [
+            {
+                "post_id": number,
+                "position": position,
+                "key": picture.key,
+                "urls": list(picture.urls),
+                "kind": picture.kind,
+                "state": "pending",
+            }
+            for position, picture in enumerate(post.media)
+        ]
+        if rows:
+            self._tx.execute(insert(media), rows)
+
+    def _malformed(self, item: Malformed) -> None:
+        """Keep a body nobody could read, once: by its id, or by its own hash where it has none."""
+        self.failed += 1
+        body = codec.squeeze(item.raw)
+        post_id = item.id or "malformed:" + hashlib.sha256(body).hexdigest()[:32]
+        if self._find(item.platform, post_id) is not None:
+            return
+        self._tx.execute(
+            insert(posts).values(
+                platform=item.platform,
+                post_id=post_id,
+                stream=self._stream,
+                direct=True,
+                silent=True,
+                raw=body,
+                step="failed",
+                error=item.error,
+                first_read_at=self._now,
+            )
+        )
