@@ -222,7 +222,10 @@ class OwnPost:
 
 @dataclass(frozen=True, slots=True)
 class AccountInfo:
-    """An account as the platform shows it now. The last fields are known for the bot's own account only."""
+    """An account as the platform shows it now. The token and call fields are known for the bot's own account only.
+
+    ``protected``: only followers see what it posts.
+    """
 
     id: str
     handle: str
@@ -233,6 +236,7 @@ class AccountInfo:
     token_expires_at: datetime | None = None
     calls_left: int | None = None
     calls_reset_at: datetime | None = None
+    protected: bool = False
 
 
 # --- when and where --------------------------------------------------------------------------------------------
