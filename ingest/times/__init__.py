@@ -1,0 +1,1 @@
+"""Reading times out of a post: normalise -> tokens -> phrases -> context -> interval. :mod:`ingest.when` puts them together."""

@@ -1,0 +1,201 @@
+"""When was the child seen? An interval with its grain, or an honest "unknown".
+
+Unknown is ``seen_from = seen_to = None``: a post without a time in its text or photo says only that the child was seen
+before it was written, and that bound stands in the evidence (source ``post_time``), not in the interval. One case leaves
+``seen_from`` open and sets ``seen_to``: a photo that was already known before the time the post tells (a photo used again).
+
+Order of trust: the text and the photo's EXIF agreeing, the text, EXIF alone. Contradictions lower the certainty and are
+kept for people.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from ingest.times.context import refusal, seen_near
+from ingest.times.normalise import mask, normalise
+from ingest.times.phrases import Phrase, phrases
+from ingest.times.resolve import CHINA, Interval, Unresolved, resolve
+from ingest.times.tokens import Kind, tokens
+from store.model import Certainty, Evidence, Grain, When
+
+__all__ = ["resolve_when"]
+
+MAX_CHARS = 20_000
+"""Longer texts are read to here: no platform allows longer posts, and the time of a sighting stands near its head."""
+OLD_DAYS = 400
+EXIF_SAME = timedelta(seconds=2)
+"""EXIF within this of the post's own time was written by the program that fetched or posted the photo."""
+EXIF_AHEAD = timedelta(minutes=10)
+"""How far a camera's clock may run ahead before its time is refused."""
+EXIF_AGREES = timedelta(minutes=45)
+BORROW_CHARS = 60
+
+
+def resolve_when(
+    text: str,
+    posted_at: datetime,
+    *,
+    exif_taken_at: datetime | None = None,
+    first_seen_at: datetime | None = None,
+    lang: str = "zh",
+) -> When:
+    """Fuse what the text, the photo and the database say about when a post's child was seen.
+
+    Args:
+        text: the post's text, any length and script; read as Chinese and English whatever ``lang`` says.
+        posted_at: when the post was published; a naive time is taken as +08:00.
+        exif_taken_at: the photo's DateTimeOriginal, validated by :mod:`ingest.photo`.
+        first_seen_at: the earliest time this photo (or a near-identical one) was seen anywhere.
+        lang: the platform's guess; kept for the signature, posts mix languages freely.
+
+    Returns:
+        A :class:`When` in +08:00 that never reaches past ``posted_at``. Never raises.
+    """
+    try:
+        posted = _china(posted_at)
+        from_text, evidence = _read_text(text[:MAX_CHARS], posted)
+        value, more = _with_exif(from_text, posted, exif_taken_at)
+        value, bound = _with_first_seen(value, posted, first_seen_at)
+    except (OverflowError, ValueError) as error:
+        why = f"the post's own time cannot be reckoned with ({error})"
+        return When(evidence=(Evidence("post_time", None, Certainty.NONE, why),))
+    trail = (*evidence, *more, *bound)
+    if value is None:
+        last = f"no usable time in the text or the photo: seen at some time before the post ({_said(posted)})"
+        return When(evidence=(*trail, Evidence("post_time", f"/{posted.isoformat()}", Certainty.LOW, last)))
+    return replace(value, evidence=trail)
+
+
+def _china(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=CHINA) if moment.tzinfo is None else moment.astimezone(CHINA)
+
+
+def _said(moment: datetime) -> str:
+    return moment.isoformat(" ", "minutes")[:16]
+
+
+def _iso(start: datetime | None, end: datetime | None) -> str:
+    return f"{start.isoformat() if start else ''}/{end.isoformat() if end else ''}"
+
+
+# --- text ---------------------------------------------------------------------------------------------------------
+
+
+def _read_text(text: str, posted: datetime) -> tuple[When | None, tuple[Evidence, ...]]:
+    """The best time in the text, and a line of evidence for every time that was read or refused."""
+    plain = mask(normalise(text))
+    found = _borrow_days(phrases(plain, tokens(plain, text)), plain)
+    quoted_from = plain.find("//\u25a1")
+    evidence: list[Evidence] = []
+    best: tuple[float, Interval] | None = None
+    for index, phrase in enumerate(found):
+        if phrase.lone is not None and phrase.lone.kind is Kind.TRAP:
+            continue
+        limit = next((p.start for p in found[index + 1 :] if p.day is not None and p.borrowed is None), len(plain))
+        words = text[phrase.start : phrase.end]
+        span = (phrase.start, phrase.end)
+        try:
+            interval = resolve(phrase, posted)
+            why = refusal(phrase, plain, limit, old=(posted - interval.end).days > OLD_DAYS)
+        except Unresolved as reason:
+            evidence.append(Evidence("text", None, Certainty.NONE, f"“{words}” refused: {reason}", span))
+            continue
+        if why is not None:
+            evidence.append(Evidence("text", None, Certainty.NONE, f"“{words}” refused: {why}", span))
+            continue
+        quoted = 0 <= quoted_from < phrase.start
+        if quoted:
+            interval = replace(interval, certainty=Certainty.LOW)
+        evidence.append(_text_evidence(words, span, interval, quoted))
+        score = _weight(phrase) + (0.6 if seen_near(plain, phrase) else 0) - (1.0 if quoted else 0)
+        if best is None or score > best[0]:
+            best = (score, interval)
+    if best is None:
+        return None, tuple(evidence)
+    interval = best[1]
+    return When(interval.start, interval.end, interval.grain, interval.certainty), tuple(evidence)
+
+
+def _text_evidence(words: str, span: tuple[int, int], interval: Interval, quoted: bool) -> Evidence:
+    why = f"“{words}” read as {_said(interval.start)} to {_said(interval.end)}"
+    if quoted:
+        why += ", in the words of a reposted post whose own time is not known"
+    return Evidence("text", _iso(interval.start, interval.end), interval.certainty, why, span)
+
+
+def _borrow_days(found: list[Phrase], text: str) -> list[Phrase]:
+    """Give a time of day without a day the day said shortly before in the same sentence (昨天在罗湖火车站，下午三点)."""
+    out: list[Phrase] = []
+    for phrase in found:
+        last = out[-1] if out else None
+        lonely = phrase.day is None and phrase.lone is None
+        near = last is not None and phrase.start - last.end <= BORROW_CHARS
+        if lonely and near and last is not None and last.day is not None and last.clock is None:
+            between = text[last.end : phrase.start]
+            if not any(c in between for c in "。!?\n") and (not last.parts or phrase.clock is not None):
+                parts = phrase.parts or last.parts
+                phrase = replace(phrase, day=last.day, parts=parts, borrowed=(last.start, last.end))
+        out.append(phrase)
+    return out
+
+
+_RANGES = frozenset({Kind.DAYS, Kind.WEEK, Kind.MONTH, Kind.MONTH_PART})
+
+
+def _weight(phrase: Phrase) -> float:
+    """How much a phrase says: a day with a clock most, a bare part of the day least."""
+    if phrase.lone is not None:
+        return 2.0 if phrase.lone.kind is Kind.NOW else 3.5
+    score = 0.0
+    if phrase.day is not None:
+        score += 1.2 if phrase.day.kind in _RANGES else 2.2
+    if phrase.clock is not None:
+        return score + 2.0
+    return score + (1.0 if phrase.parts else 0)
+
+
+# --- the photo ----------------------------------------------------------------------------------------------------
+
+
+def _with_exif(text: When | None, posted: datetime, taken_at: datetime | None) -> tuple[When | None, tuple[Evidence, ...]]:
+    if taken_at is None:
+        return text, ()
+    taken = _china(taken_at)
+
+    def refused(why: str) -> tuple[When | None, tuple[Evidence, ...]]:
+        return text, (Evidence("exif", None, Certainty.NONE, f"EXIF {_said(taken)} refused: {why}"),)
+
+    if abs(taken - posted) <= EXIF_SAME:
+        return refused("it equals the post's own time, so a program wrote it, not a camera")
+    if taken > posted + EXIF_AHEAD:
+        return refused("it lies after the post itself")
+    start = min(taken, posted - timedelta(minutes=1))
+    end = start + timedelta(minutes=1)
+    value = _iso(start, end)
+    if text is None or text.seen_from is None or text.seen_to is None:
+        alone = When(start, end, Grain.MINUTE, Certainty.MEDIUM)
+        return alone, (Evidence("exif", value, Certainty.MEDIUM, f"the photo's EXIF says {_said(taken)}"),)
+    if text.seen_from - EXIF_AGREES <= taken < text.seen_to + EXIF_AGREES:
+        why = f"the photo's EXIF says {_said(taken)}, which agrees with the text"
+        return When(start, end, Grain.MINUTE, Certainty.HIGH), (Evidence("exif", value, Certainty.HIGH, why),)
+    why = f"the photo's EXIF says {_said(taken)}, which contradicts the text: the text is kept, a person should look"
+    return replace(text, certainty=Certainty.LOW), (Evidence("exif", value, Certainty.LOW, why),)
+
+
+def _with_first_seen(
+    value: When | None, posted: datetime, first_seen_at: datetime | None
+) -> tuple[When | None, tuple[Evidence, ...]]:
+    """Bound the sighting by the first time its photo was seen anywhere."""
+    if first_seen_at is None:
+        return value, ()
+    first = _china(first_seen_at)
+    if first >= posted or (value is not None and value.seen_to is not None and value.seen_to <= first):
+        return value, ()
+    bound = _iso(None, first)
+    if value is not None and value.seen_from is not None and value.seen_from < first:
+        why = f"the photo was already seen on {_said(first)}, so the sighting is not later"
+        return replace(value, seen_to=first), (Evidence("first_seen", bound, Certainty.MEDIUM, why),)
+    why = f"the photo was already seen on {_said(first)}, before the time this post tells: a photo used again"
+    return When(None, first, Grain.RANGE, Certainty.LOW), (Evidence("first_seen", bound, Certainty.MEDIUM, why),)
