@@ -1,0 +1,113 @@
+"""``suishoupai models``: the face model packs that are installed, and bringing in another one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bot.commands.common import (
+    DEFAULT_CONFIG,
+    EXIT_ENGINE,
+    ConfigOption,
+    JsonOption,
+    emit_json,
+    err,
+    out,
+    show_error,
+    table,
+)
+from bot.settings import load_settings
+from matcher import packs
+from store.errors import BadInput, EngineError
+
+app = typer.Typer(no_args_is_help=True, help="Face model packs: which are there, whether they are whole, bringing in another.")
+
+
+@app.command("list", epilog="Example: suishoupai models list --json")
+def list_(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """Show the installed packs and which one is in use."""
+    settings = load_settings(config).settings.models
+    packs.ensure_default(settings.dir)
+    rows = [_row(pack, settings.pack) for pack in packs.installed(settings.dir)]
+    if as_json:
+        emit_json(rows)
+        return
+    columns = ("in use", "name", "MB", "sha256", "licence accepted")
+    shown = (
+        ("yes" if row["in_use"] else "", row["name"], f"{row['size_bytes'] / 1e6:.0f}", row["sha256"][:12], row["accepted"])
+        for row in rows
+    )
+    table("Model packs", columns, shown)
+
+
+@app.command(epilog="Example: suishoupai models install ~/buffalo_l --accept-licence")
+def install(
+    path: Annotated[Path, typer.Argument(help="A directory with the pack's .onnx files.")],
+    name: Annotated[str, typer.Option(help="The pack's name; by default the directory's.")] = "",
+    accept_licence: Annotated[bool, typer.Option("--accept-licence", help="Accept its licence without being asked.")] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """Copy a model pack from a directory, after its licence is shown and accepted. Nothing is ever downloaded."""
+    settings = load_settings(config).settings.models
+
+    def accept(licence: str) -> bool:
+        (err if as_json else out).print(licence, markup=False, highlight=False)
+        if accept_licence:
+            return True
+        if as_json:
+            raise BadInput("the licence must be accepted", mend="read it above, then add --accept-licence")
+        return typer.confirm("Do you accept this licence for what this bot does?", default=False)
+
+    pack = packs.install(path, settings.dir, accept, datetime.now(UTC), name)
+    if as_json:
+        emit_json(_row(pack, settings.pack))
+        return
+    out.print(f"installed {pack.name} ({pack.size_bytes / 1e6:.0f} MB, sha256 {pack.sha256[:12]})", markup=False)
+    if pack.name != settings.pack:
+        out.print(f"to use it, set in {config}:  models: {{pack: {pack.name}}}", markup=False)
+
+
+@app.command(epilog="Example: suishoupai models check")
+def check(
+    name: Annotated[str, typer.Argument(help="One pack; by default all.")] = "",
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare every file of the installed packs with what was installed. Exit code 6 if one differs."""
+    settings = load_settings(config).settings.models
+    packs.ensure_default(settings.dir)
+    names = [name] if name else [pack.name for pack in packs.installed(settings.dir)]
+    results: list[dict[str, str]] = []
+    errors: list[EngineError] = []
+    for each in names:
+        try:
+            pack = packs.check(packs.find(settings.dir, each))
+            results.append({"name": each, "state": "whole", "sha256": pack.sha256, "problem": ""})
+        except EngineError as error:
+            errors.append(error)
+            results.append({"name": each, "state": "bad", "sha256": "", "problem": str(error)})
+    if as_json:
+        emit_json(results)
+    else:
+        table("Model packs", ("name", "state", "sha256"), ((r["name"], r["state"], r["sha256"][:12]) for r in results))
+        for problem in errors:
+            show_error(problem)
+    if errors:
+        raise typer.Exit(EXIT_ENGINE)
+
+
+def _row(pack: packs.Pack, in_use: str) -> dict[str, Any]:
+    accepted = "not needed (free for any use)" if pack.built_in else pack.accepted_at
+    return {
+        "name": pack.name,
+        "in_use": pack.name == in_use,
+        "size_bytes": pack.size_bytes,
+        "sha256": pack.sha256,
+        "accepted": accepted,
+        "licence": pack.licence.splitlines()[0] if pack.licence else "",
+        "path": str(pack.path),
+    }

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from matcher import packs
+from matcher.engines import yunet_sface_build
+from store.errors import BadInput, EngineError
+
+NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def plain_pack(models_dir: Path, tmp_path: Path) -> Path:
+    """A directory with two onnx files and neither manifest nor record, as the older packs are published."""
+    source = tmp_path / "plain_l"
+    source.mkdir()
+    for path in (models_dir / "yunet_sface").glob("*.onnx"):
+        shutil.copyfile(path, source / path.name)
+    return source
+
+
+def test_default_pack_is_byte_identical_wherever_it_is_built(models_dir: Path, tmp_path: Path) -> None:
+    """Building the default pack twice gives the same hash, so vectors of two machines can be compared."""
+    first, second = packs.check(packs.find(models_dir, "yunet_sface")), packs.check(packs.ensure_default(tmp_path))
+    assert first.sha256 == second.sha256
+    assert first.built_in
+    assert "Apache" in first.licence
+
+
+def test_building_at_once_in_many_threads_leaves_one_whole_pack(tmp_path: Path) -> None:
+    """Several workers that start together on an empty folder end with one whole pack and no leftovers."""
+    with ThreadPoolExecutor(4) as pool:
+        paths = set(pool.map(lambda _: packs.ensure_default(tmp_path), range(4)))
+    assert len(paths) == 1
+    assert packs.check(paths.pop()).name == "yunet_sface"
+    assert [path.name for path in tmp_path.iterdir()] == ["yunet_sface"]
+
+
+def test_a_changed_wheel_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model file whose hash is not the published one builds nothing."""
+    monkeypatch.setitem(yunet_sface_build.SOURCE_SHA256, yunet_sface_build.DETECTOR_SOURCE, "0" * 64)
+    with pytest.raises(EngineError, match="SHA-256") as caught:
+        packs.ensure_default(tmp_path)
+    assert "do not use" in caught.value.mend
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_wheel_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the wheel the error names the command that installs it."""
+    monkeypatch.setattr(yunet_sface_build, "WHEEL", "no-such-wheel-anywhere")
+    with pytest.raises(EngineError, match="not installed") as caught:
+        packs.ensure_default(tmp_path)
+    assert "requirements-models.txt" in caught.value.mend
+
+
+@pytest.mark.parametrize("name", ["det_yunet.onnx", "manifest.json"])
+def test_a_tampered_file_is_found(models_dir: Path, tmp_path: Path, name: str) -> None:
+    """One changed byte in a model or in the manifest makes the pack unusable, with the way out."""
+    pack = shutil.copytree(models_dir / "yunet_sface", tmp_path / "yunet_sface")
+    content = bytearray((pack / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (pack / name).write_bytes(content)
+    with pytest.raises(EngineError) as caught:
+        packs.check(pack)
+    assert caught.value.mend
+
+
+def test_a_file_added_to_a_pack_is_found(models_dir: Path, tmp_path: Path) -> None:
+    """A model file that was not installed with the pack is tampering too."""
+    pack = shutil.copytree(models_dir / "yunet_sface", tmp_path / "yunet_sface")
+    shutil.copyfile(pack / "rec_sface.onnx", pack / "a_better_one.onnx")
+    with pytest.raises(EngineError, match="not the ones that were installed"):
+        packs.check(pack)
+
+
+def test_install_shows_the_licence_and_records_its_acceptance(plain_pack: Path, tmp_path: Path) -> None:
+    """A pack without licence text is installed only after the research-only warning was shown and accepted."""
+    shown: list[str] = []
+    pack = packs.install(plain_pack, tmp_path / "models", lambda text: shown.append(text) or True, NOW)
+    assert "NON-COMMERCIAL" in shown[0]
+    record = json.loads((pack.path / "installed.json").read_text())
+    assert record["accepted_at"].startswith("2026-11-22T03:00")
+    assert record["sha256"] == pack.sha256 == packs.check(pack.path).sha256
+    assert [each.name for each in packs.installed(tmp_path / "models")] == ["plain_l"]
+
+
+def test_a_licence_file_is_what_is_shown(plain_pack: Path, tmp_path: Path) -> None:
+    """A pack's own licence text is shown as it stands."""
+    (plain_pack / "LICENSE").write_text("Only on Tuesdays.")
+    shown: list[str] = []
+    packs.install(plain_pack, tmp_path / "models", lambda text: shown.append(text) or True, NOW)
+    assert shown == ["Only on Tuesdays."]
+
+
+def test_a_refused_licence_installs_nothing(plain_pack: Path, tmp_path: Path) -> None:
+    """Saying no leaves the models folder as it was."""
+    with pytest.raises(BadInput, match="not accepted"):
+        packs.install(plain_pack, tmp_path / "models", lambda _: False, NOW)
+    assert not (tmp_path / "models").exists()
+
+
+@pytest.mark.parametrize("name", ["../evil", ".hidden", "a/b", "x" * 65])
+def test_a_name_cannot_leave_the_models_folder(plain_pack: Path, tmp_path: Path, name: str) -> None:
+    """A pack's name is a plain word, never a path."""
+    with pytest.raises(BadInput, match="cannot be a pack's name"):
+        packs.install(plain_pack, tmp_path / "models", lambda _: True, NOW, name)
+
+
+def test_an_installed_pack_is_never_overwritten(plain_pack: Path, tmp_path: Path) -> None:
+    """Installing under a taken name is refused: stored vectors belong to the pack that is there."""
+    packs.install(plain_pack, tmp_path / "models", lambda _: True, NOW)
+    with pytest.raises(BadInput, match="already"):
+        packs.install(plain_pack, tmp_path / "models", lambda _: True, NOW)
+
+
+@pytest.mark.parametrize(("content", "problem"), [(None, "no such directory"), ({}, "no .onnx file")])
+def test_a_directory_without_models_is_refused(tmp_path: Path, content: dict[str, str] | None, problem: str) -> None:
+    """A wrong path and an empty folder each get their own words."""
+    source = tmp_path / "source"
+    if content is not None:
+        source.mkdir()
+    with pytest.raises(EngineError, match=problem):
+        packs.install(source, tmp_path / "models", lambda _: True, NOW)
+
+
+def test_a_broken_manifest_is_refused(plain_pack: Path, tmp_path: Path) -> None:
+    """A manifest that is no JSON, or names a file that is not there, is an error before anything is copied."""
+    for text in ("{", '{"tasks": {"detection": {"file": "gone.onnx"}}}', '{"tasks": []}'):
+        (plain_pack / "manifest.json").write_text(text)
+        with pytest.raises(EngineError, match="manifest"):
+            packs.install(plain_pack, tmp_path / "models", lambda _: True, NOW)
+
+
+def test_an_unknown_pack_lists_those_there_are(models_dir: Path) -> None:
+    """Asking for a pack that is not installed names the installed ones and never downloads."""
+    with pytest.raises(EngineError, match=r"buffalo_l.*installed: yunet_sface") as caught:
+        packs.find(models_dir, "buffalo_l")
+    assert "models install" in caught.value.mend
+
+
+def test_a_folder_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
+    """A models.dir that is a file (as a full or read-only disk) gives an EngineError, not a traceback."""
+    (tmp_path / "models").write_text("in the way")
+    with pytest.raises(EngineError, match="cannot be written"):
+        packs.ensure_default(tmp_path / "models")
