@@ -7,22 +7,22 @@ redirect checked again, a cap on bytes and on the whole time, and the bytes them
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin
 
 import certifi
-import urllib3
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError, LocationParseError
-from urllib3.util import Timeout, Url, parse_url
+from urllib3.exceptions import HTTPError, NewConnectionError
+from urllib3.util import Timeout, Url
 
+from ingest.addresses import check_url, resolve
 from ingest.sniff import sniff
 from store.errors import PhotoGone, PhotoRefused, PhotoUnavailable, SuishoupaiError
 
@@ -30,9 +30,6 @@ _GONE = frozenset({403, 404, 410, 451})
 _NOT_NOW = frozenset({408, 425, 429})
 _REDIRECT = frozenset({301, 302, 303, 307, 308})
 _CHUNK = 64 * 1024
-_PORTS = {"http": 80, "https": 443}
-# Prefixes that carry an IPv4 address inside (NAT64 RFC 6052, 6to4 RFC 3056, Teredo RFC 4380): a way around the check below.
-_EMBEDDING = tuple(ipaddress.ip_network(n) for n in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,95 +94,18 @@ def _fetch(
     """Follow ``url`` through at most ``max_redirects`` checked steps to its bytes. Raises as :func:`fetch_photo`."""
     for _ in range(limits.max_redirects + 1):
         target = check_url(url, hosts)
-        address = _resolve(target, allow_loopback, deadline)
-        with _request(target, address, headers, limits, deadline) as response:
+        addresses = resolve(target, allow_loopback, deadline)
+        with _request(target, addresses, headers, limits, deadline) as response:
             if response.status not in _REDIRECT:
                 return _read(response, target, limits, deadline)
             location = response.headers.get("Location")
         if not location:
             raise PhotoRefused(f"{target.host}: HTTP {response.status} without a Location")
-        url = urljoin(url, location)
-    raise PhotoRefused(f"more than {limits.max_redirects} redirects")
-
-
-def check_url(url: str, hosts: Sequence[str]) -> Url:
-    """Parse ``url`` once, by the parser whose result is also connected to, and hold it against ``hosts``.
-
-    Raises:
-        PhotoRefused: another scheme, user info, control characters, or a host or port that the platform does not name.
-    """
-    if len(url) > 2048 or any(ord(char) <= 0x20 or ord(char) == 0x7F for char in url) or "\\" in url:
-        raise PhotoRefused("the photo's address is not a proper URL")
-    try:
-        target = parse_url(url)
-    except LocationParseError:
-        raise PhotoRefused("the photo's address is not a proper URL") from None
-    host, scheme = (target.host or "").lower().rstrip("."), target.scheme or ""
-    if scheme not in _PORTS or not host or target.auth is not None:
-        raise PhotoRefused("the photo's address is not a plain http(s) URL")
-    port = target.port or _PORTS[scheme]
-    if not any(_admits(rule, host, port, scheme) for rule in hosts):
-        raise PhotoRefused(f"{host}:{port} is not one of the platform's photo hosts")
-    return target._replace(host=host, port=port)
-
-
-def _admits(rule: str, host: str, port: int, scheme: str) -> bool:
-    """Whether one entry of the host list names ``host`` and ``port``. ``*.suffix`` admits names below suffix, not itself."""
-    name, bracket, rest = rule.lower().rpartition("]")
-    name, _, rule_port = (name + bracket, "", rest.removeprefix(":")) if bracket else rule.lower().partition(":")
-    if port != (int(rule_port) if rule_port else _PORTS[scheme]):
-        return False
-    if name.startswith("*."):
-        return host.endswith(name[1:]) and len(host) > len(name) - 1 and not _is_literal(host)
-    return host == name
-
-
-def _is_literal(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host.strip("[]").partition("%")[0])
-    except ValueError:
-        return False
-    return True
-
-
-def _resolve(target: Url, allow_loopback: bool, deadline: float) -> str:
-    """Resolve the host once, in bounded time, and return the address to connect to.
-
-    Every address of the name must be public: a name that mixes public and inner addresses is an attack or a mistake.
-    """
-    host, port = (target.host or "").strip("[]"), target.port or 0
-    found: list[str] = []
-    failed: list[OSError | UnicodeError] = []
-
-    def look_up() -> None:
         try:
-            found.extend(str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except (OSError, UnicodeError) as error:
-            failed.append(error)
-
-    # getaddrinfo knows no time-out; a stuck resolver must not hold the round.
-    thread = threading.Thread(target=look_up, name="resolve", daemon=True)
-    thread.start()
-    thread.join(max(0.0, deadline - time.monotonic()))
-    if not found:
-        raise PhotoUnavailable(f"{host}: the name could not be resolved ({failed[0] if failed else 'time-out'})")
-    for address in found:
-        if not _is_allowed(address, allow_loopback):
-            raise PhotoRefused(f"{host} resolves to an address inside a private network")
-    return found[0]
-
-
-def _is_allowed(address: str, allow_loopback: bool) -> bool:
-    """Whether a resolved address may be connected to: global unicast, or loopback where that was asked for."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(ip, "ipv4_mapped", None)
-    if mapped is not None:
-        return False
-    if ip.is_loopback:
-        return allow_loopback
-    if ip.version == 6 and any(ip in network for network in _EMBEDDING):
-        return False
-    return ip.is_global and not ip.is_multicast and not ip.is_reserved and not ip.is_unspecified
+            url = urljoin(url, location)
+        except ValueError:
+            raise PhotoRefused(f"{target.host}: a redirect to something that is no URL") from None
+    raise PhotoRefused(f"more than {limits.max_redirects} redirects")
 
 
 class _Watch:
@@ -203,15 +123,18 @@ class _Watch:
         with self._lock:
             # A duplicate: TLS detaches the original, and shutting down either end of the pair reaches the connection.
             self._sockets.append(sock.dup())
+            if self.expired:
+                self._shut_down()
 
     def expire(self) -> None:
         with self._lock:
             self.expired = True
-            for sock in self._sockets:
-                try:
-                    sock.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    continue  # already closed by the peer
+            self._shut_down()
+
+    def _shut_down(self) -> None:
+        for sock in self._sockets:
+            with suppress(OSError):  # already closed by the peer
+                sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         with self._lock:
@@ -220,43 +143,47 @@ class _Watch:
             self._sockets.clear()
 
 
-def _watched(base: type[HTTPConnection], watch: _Watch) -> Any:
-    """``base`` with each new socket reported to ``watch``."""
+def _dialling(base: type[HTTPConnection], addresses: Sequence[str], limits: FetchLimits, deadline: float, watch: _Watch) -> Any:
+    """``base``, but connecting to one of the checked ``addresses`` instead of resolving the name a second time.
 
-    class Watched(base):  # type: ignore[misc,valid-type]
+    The connection keeps the *name*: TLS still proves it and the Host header still carries it.
+    """
+
+    class Dialling(base):  # type: ignore[misc,valid-type]
         def _new_conn(self) -> socket.socket:
-            sock: socket.socket = super()._new_conn()
-            watch.add(sock)
-            return sock
+            why: OSError | None = None
+            for address in addresses:
+                wait = min(limits.connect_s, max(0.01, deadline - time.monotonic()))
+                try:
+                    sock = socket.create_connection((address, self.port), timeout=wait)
+                except OSError as error:
+                    why = error
+                    continue
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                watch.add(sock)
+                return sock
+            raise NewConnectionError(self, f"no connection ({type(why).__name__})")
 
-    return Watched
+    return Dialling
 
 
-def _pool(target: Url, address: str, watch: _Watch) -> urllib3.HTTPConnectionPool:
-    """A pool of one connection to the checked ``address``; TLS still proves the *name*."""
+def _pool(target: Url, addresses: Sequence[str], limits: FetchLimits, deadline: float, watch: _Watch) -> HTTPConnectionPool:
+    """A pool of one connection, dialling the checked addresses."""
+    host, port = target.host or "", target.port
     if target.scheme == "http":
-        plain = urllib3.HTTPConnectionPool(address, target.port, maxsize=1)
-        plain.ConnectionCls = _watched(HTTPConnection, watch)
+        plain = HTTPConnectionPool(host, port, maxsize=1)
+        plain.ConnectionCls = _dialling(HTTPConnection, addresses, limits, deadline, watch)
         return plain
-    name = (target.host or "").strip("[]")
-    pool = urllib3.HTTPSConnectionPool(
-        address,
-        target.port,
-        maxsize=1,
-        server_hostname=name,
-        assert_hostname=name,
-        cert_reqs="CERT_REQUIRED",
-        ca_certs=certifi.where(),
-    )
-    pool.ConnectionCls = _watched(HTTPSConnection, watch)
+    pool = HTTPSConnectionPool(host, port, maxsize=1, cert_reqs="CERT_REQUIRED", ca_certs=certifi.where())
+    pool.ConnectionCls = _dialling(HTTPSConnection, addresses, limits, deadline, watch)
     return pool
 
 
 @contextmanager
 def _request(
-    target: Url, address: str, headers: Mapping[str, str], limits: FetchLimits, deadline: float
-) -> Iterator[urllib3.BaseHTTPResponse]:
-    """GET ``target`` over ``address``; third-party errors inside become :class:`PhotoUnavailable`."""
+    target: Url, addresses: Sequence[str], headers: Mapping[str, str], limits: FetchLimits, deadline: float
+) -> Iterator[BaseHTTPResponse]:
+    """GET ``target`` from ``addresses``; third-party errors inside become :class:`PhotoUnavailable`."""
     left = deadline - time.monotonic()
     if left <= 0:
         raise PhotoUnavailable(f"{target.host}: no answer within {limits.total_s:g} s")
@@ -264,13 +191,11 @@ def _request(
     timer = threading.Timer(left, watch.expire)
     timer.daemon = True
     timer.start()
-    pool = _pool(target, address, watch)
-    default_port = target.port == _PORTS[target.scheme or ""]
+    pool = _pool(target, addresses, limits, deadline, watch)
     sent = {
         "User-Agent": "suishoupai",
         "Accept": "image/*",
         **headers,
-        "Host": f"{target.host}" if default_port else f"{target.host}:{target.port}",
         # No compression: a photo gains nothing by it, and a few bytes could unfold into gigabytes.
         "Accept-Encoding": "identity",
     }
@@ -297,7 +222,7 @@ def _request(
         pool.close()
 
 
-def _read(response: urllib3.BaseHTTPResponse, target: Url, limits: FetchLimits, deadline: float) -> bytes:
+def _read(response: BaseHTTPResponse, target: Url, limits: FetchLimits, deadline: float) -> bytes:
     """Read the body within the caps and see that it begins as a photo. Raises as :func:`fetch_photo`."""
     status = response.status
     if status in _GONE:
