@@ -9,12 +9,15 @@ from types import TracebackType
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp
 
 from bot.microblog.control import Control, on_world_error
 from bot.microblog.faults import Fault, FaultKind, Faults
 from bot.microblog.media import MediaHost
 from bot.microblog.model import Account, Role, Side, WorldError
+from bot.microblog.page import Page
 from bot.microblog.tokens import Credentials
 from bot.microblog.weibo_api import WeiboApi
 from bot.microblog.weibo_errors import WeiboError, on_weibo_error
@@ -31,13 +34,16 @@ START_S = 20.0
 def application(world: World, faults: Faults, url: str, wires: Wires) -> ASGIApp:
     """The whole ASGI application. ``url`` is its own address, which stands in the picture addresses it gives out."""
     routes = [
+        *Page(world).routes(),
         *Control(world, faults).routes(),
         *XApi(world, f"{url}/x").routes(),
         *WeiboApi(world, f"{url}/weibo").routes(),
         *MediaHost(world).routes(),
     ]
     handlers = {WeiboError: on_weibo_error, XError: on_x_error, WorldError: on_world_error}
-    return Wire(Starlette(routes=routes, exception_handlers=handlers), world, faults, wires)
+    # A page of some other site must not reach this server under a name of its own (DNS rebinding).
+    hosts = Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
+    return Wire(Starlette(routes=routes, exception_handlers=handlers, middleware=[hosts]), world, faults, wires)
 
 
 class Microblog:

@@ -40,8 +40,10 @@ class World:
         rules: Rules | None = None,
         bot_screen_name: str = "随手拍助手",
         bot_username: str = "suishoupai_bot",
+        campaign: str = "随手拍照解救乞讨儿童",
     ) -> None:
         self.clock = clock
+        self.campaign = campaign
         self.rules = rules or Rules()
         self.lock = threading.RLock()
         self.ids = IdMint()
