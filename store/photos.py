@@ -42,7 +42,7 @@ class PhotoFiles:
         """
         sha256 = hashlib.sha256(content).hexdigest()
         path = self.path(sha256)
-        if path.exists():
+        if self._holds(sha256):
             return sha256
         temporary = path.with_name(f".{sha256}.{secrets.token_hex(4)}.part")
         try:
@@ -79,6 +79,14 @@ class PhotoFiles:
         if hashlib.sha256(content).hexdigest() != sha256:
             raise StoreError(f"the photo {path} is damaged: its content no longer fits its name", mend="restore it from a backup")
         return content
+
+    def _holds(self, sha256: str) -> bool:
+        """Whether the photo stands there and is whole: a damaged copy is to be written anew, not trusted for its name."""
+        try:
+            self.get(sha256)
+        except (NotFound, StoreError):
+            return False
+        return True
 
     def delete(self, sha256: str) -> bool:
         """Remove a photo's file. True if there was one."""

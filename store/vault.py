@@ -30,6 +30,8 @@ class PlainVault:
         return _PLAIN + plain
 
     def open(self, sealed: bytes, context: str) -> bytes:
+        if not sealed:
+            raise StoreError("the stored bytes are empty", mend="restore them from a backup")
         if sealed[:1] != _PLAIN:
             raise StoreError("the stored bytes are sealed and no key is at hand", mend="set SUISHOUPAI_KEY, or name the key file")
         return sealed[1:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -52,10 +53,20 @@ def clock() -> StoppedClock:
     return StoppedClock()
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file that the migrations made once; each test gets a copy."""
+    path = tmp_path_factory.mktemp("store") / "migrated.sqlite"
+    made = Store(f"sqlite:///{path}", StoppedClock())
+    made.migrate()
+    made.close()
+    return path
+
+
 @pytest.fixture
-def store(tmp_path: Path, clock: StoppedClock) -> Iterator[Store]:
+def store(tmp_path: Path, migrated: Path, clock: StoppedClock) -> Iterator[Store]:
     opened = Store(f"sqlite:///{tmp_path / 'suishoupai.sqlite'}", clock)
-    opened.migrate()
+    shutil.copy(migrated, opened.path)
     yield opened
     opened.close()
 
@@ -81,7 +92,7 @@ def make_post() -> Callable[..., Post]:
     def make(id: str = "1", *, author: str | None = None, **changes: object) -> Post:
         if author is not None:
             changes["author"] = Author(id=author, handle=author)
-        return replace(plain, id=id, raw={"id": id}, **changes)
+        return replace(plain, **{"id": id, "raw": {"id": id}} | changes)
 
     return make
 

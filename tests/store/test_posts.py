@@ -68,7 +68,8 @@ def test_a_crash_before_the_commit_moves_neither_cursor_nor_posts(store, stream,
             posts.save_page(tx, stream, [make_post()], now=tx.now, silent=_never, cursor="10", chain=None)
             raise RuntimeError("power fails")
 
-    pytest.raises(RuntimeError, crash)
+    with pytest.raises(RuntimeError):
+        crash()
     with store.read() as tx:
         assert posts.stream_state(tx, stream).cursor is None
         assert posts.find(tx, "weibo", "1") is None

@@ -77,7 +77,8 @@ def test_an_exception_rolls_everything_back(store):
             audit.append(tx, "bot", "test", "nothing")
             raise RuntimeError("a crash before the commit")
 
-    pytest.raises(RuntimeError, crash)
+    with pytest.raises(RuntimeError):
+        crash()
     with store.read() as tx:
         assert audit.listing(tx) == []
 
