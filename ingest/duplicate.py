@@ -1,13 +1,32 @@
-"""The same photo again: a 64-bit perceptual hash that survives what platforms do to a photo.
+"""The same photo again: a 64-bit perceptual hash that survives what platforms do to a photo, and a second look at the pixels.
 
 pHash (Zauner 2010, "Implementation and Benchmarking of Perceptual Image Hash Functions"): the signs of the 8x8 lowest
 frequencies of a 32x32 grey rendering, by the ImageHash package.
+
+Measured on 100 press portraits and 24 other photos (bits apart):
+
+=============================  ====  ===  ====  ====  ====
+the same photo                 mean  max  <= 4  <= 6  <= 8
+=============================  ====  ===  ====  ====  ====
+JPEG quality 30                 0.4    4  100%  100%  100%
+JPEG quality 10                 1.1    8   95%   98%  100%
+a quarter of the size, q 60     0.8    8   98%   99%  100%
+1.2 times as bright             1.5   12   94%   99%   99%
+1% cut off each side            2.7   12   94%   98%   98%
+2% cut off each side            4.9   20   57%   86%   94%
+5% cut off each side           11.1   26    2%   11%   33%
+=============================  ====  ===  ====  ====  ====
+
+Different photos: of 7,626 pairs none is nearer than 10 bits (1 at 10, 3 within 12, 10 within 14, 32 within 16): each two bits
+triple the rate, so about 1 pair in 100,000 *of portraits* passes 6 bits. Among tens of thousands of photos that is some
+strangers: a near hash marks a photo for people and never silences a match; :func:`likeness` settles what must be certain.
 """
 
 from __future__ import annotations
 
 import imagehash
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 FLAT = "0" * 16
@@ -16,17 +35,23 @@ FLAT = "0" * 16
 No real hash is all zeros: half of its bits lie above the median of the frequencies.
 """
 
-NEAR_BITS = 8
-"""Photos this many bits apart or less count as the same photo."""
+NEAR_BITS = 6
+"""Photos this many bits apart or less look like the same photo."""
 
-_FLAT_DEVIATION = 3.0
+SAME_LIKENESS = 0.93
+"""From this :func:`likeness` on two photos are the same: different portraits reached 0.89, recompressed ones (q 10) begin at 0.94."""
+
+_FLAT_DEVIATION = 3.0  # of 255, over 32x32; the flattest real photo measured has 9
 _HASHED_PX = 512
+_LIKENESS_PX = 16
 
 
 def perceptual_hash(image: Image.Image) -> str:
     """Return the pHash of an upright ``image`` as 16 hexadecimal digits, :data:`FLAT` where it shows nothing."""
-    factor = max(1, min(image.size) // _HASHED_PX)
-    grey = image.convert("L").reduce(factor) if factor > 1 else image.convert("L")
+    grey = image.convert("L")
+    factor = min(image.size) // _HASHED_PX
+    if factor > 1:
+        grey = grey.reduce(factor)
     small = np.asarray(grey.resize((32, 32), Image.Resampling.LANCZOS), dtype=np.float32)
     if float(small.std()) < _FLAT_DEVIATION:
         return FLAT
@@ -45,5 +70,22 @@ def hamming(a: str, b: str) -> int:
 
 
 def is_near(a: str, b: str, bits: int = NEAR_BITS) -> bool:
-    """Whether two photos are the same one, recompressed, resized or slightly cropped. Flat photos are never near."""
+    """Whether two photos look like one, recompressed, resized or slightly cut. Flat photos are never near."""
     return FLAT not in (a, b) and hamming(a, b) <= bits
+
+
+def likeness(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
+    """Return how alike two upright RGB images (height, width, 3) are: the correlation of their 16x16 grey renderings, -1 to 1.
+
+    Light and contrast cancel out. 0 where one of them is flat.
+    """
+    first, second = _rendering(a), _rendering(b)
+    scale = float(np.linalg.norm(first) * np.linalg.norm(second))
+    return float(first @ second) / scale if scale > 1.0 else 0.0
+
+
+def _rendering(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+    grey = Image.fromarray(pixels).convert("L").resize((_LIKENESS_PX, _LIKENESS_PX), Image.Resampling.BOX)
+    values: NDArray[np.float64] = np.array(grey, dtype=np.float64).ravel()
+    values -= values.mean()
+    return values

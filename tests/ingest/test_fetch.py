@@ -219,8 +219,8 @@ def test_a_dripping_tls_handshake_ends_at_the_deadline() -> None:
         thread.start()
         place = f"127.0.0.1:{listener.getsockname()[1]}"
         try:
+            limits = FetchLimits(total_s=0.4, read_s=0.3)
             with pytest.raises(PhotoUnavailable):
-                limits = FetchLimits(total_s=0.4, read_s=0.3)
                 fetch_photo([f"https://{place}/"], hosts=[place], headers={}, limits=limits, allow_loopback=True)
             assert not done.is_set()
         finally:
