@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
 from urllib3.exceptions import NewConnectionError
 
 from store.errors import Doubtful, PlatformError, Unreachable
@@ -41,24 +43,73 @@ def as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 def json_object(response: requests.Response) -> dict[str, Any] | None:
-    """The body as a JSON object; None where it is anything else, or larger or deeper than any answer can be."""
+    """The body as a JSON object; None where it is anything else."""
     body = json_body(response)
     return body if isinstance(body, dict) else None
 
 
 def json_body(response: requests.Response) -> Any:
-    """The body as JSON; None where it is none, or larger or deeper than any answer can be."""
-    if len(response.content) > MAX_BODY_BYTES:
-        return None
+    """The body as JSON; None where it is none, or nested deeper than any answer is.
+
+    Text comes without NUL and lone surrogates (``"\\ud83d"``, a halved emoji): JSON knows both, databases and UTF-8 do not.
+    """
     try:
-        return response.json()
+        body = response.json()
+        return _storable(body) if _ESCAPES.search(response.content) else body
     except (ValueError, RecursionError):
         return None
 
 
+_ESCAPES = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\x00", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_storable(k): _storable(v) for k, v in value.items()}
+    return [_storable(v) for v in value] if isinstance(value, list) else value
+
+
 def is_page(response: requests.Response) -> bool:
-    """True for a web page: a login form, a captcha, a proxy's message."""
-    return "html" in response.headers.get("Content-Type", "").lower() or response.content[:200].lstrip()[:1] == b"<"
+    """True for a web page (a login form, a captcha, a proxy's message), whatever type it claims."""
+    return response.content[:1000].lstrip()[:1] == b"<"
+
+
+class BoundedAdapter(HTTPAdapter):
+    """Reads an answer's body within ``body_s`` seconds and :data:`MAX_BODY_BYTES`; requests bounds neither (its time-out is
+    between two bytes). Beyond that the answer counts as not complete.
+    """
+
+    def __init__(self, body_s: float) -> None:
+        super().__init__(max_retries=0)
+        self._body_s = body_s
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        """As in requests; the body is read later, through :class:`_BoundedBody`."""
+        response = super().send(request, *args, **kwargs)
+        response.raw = _BoundedBody(response.raw, time.monotonic() + self._body_s)
+        return response
+
+
+class _BoundedBody:
+    """urllib3's answer, read as it arrives (read1) instead of in full blocks, which a slow sender could draw out for ever."""
+
+    def __init__(self, raw: Any, deadline: float) -> None:
+        self._raw, self._deadline = raw, deadline
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._raw, name)
+
+    def stream(self, amt: int, decode_content: bool | None = None) -> Iterator[bytes]:
+        """The body, piece by piece. Raises ReadTimeout beyond either bound."""
+        size = 0
+        while piece := self._raw.read1(amt, decode_content=decode_content):
+            size += len(piece)
+            if size > MAX_BODY_BYTES or time.monotonic() > self._deadline:
+                self._raw.close()
+                raise requests.exceptions.ReadTimeout("the answer did not end")
+            yield piece
 
 
 def failure(what: str, error: requests.RequestException, *, writing: bool) -> PlatformError:

@@ -6,6 +6,7 @@ https://docs.x.com/x-api/fundamentals/data-dictionary.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,12 +15,11 @@ from urllib.parse import urlsplit
 
 from bot.platforms._json import Json, index, instant, is_number, object_, objects, string
 from bot.platforms._x_rules import PHOTO_HOSTS, id_time, is_handle, is_id, post_url
-from store.errors import BadResponse
-from store.model import AccountInfo, Author, Datum, GeoPoint, Malformed, Media, OwnPost, PlaceTag, Post
+from store.model import Author, Datum, GeoPoint, Malformed, Media, PlaceTag, Post
 
 PLATFORM = "x"
-_GONE = frozenset({"resource-not-found", "not-authorized-for-resource", "disallowed-resource"})
-"""Problem types by which X says that something is deleted, or hidden from everyone who may not see it."""
+_MENTION = re.compile(r"(?<![A-Za-z0-9_@])@([A-Za-z0-9_]{1,15})(?![A-Za-z0-9_@])")
+_HASHTAG = re.compile(r"(?<![\w&/])[#＃](\w*[^\W\d_]\w*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +97,8 @@ def _post(item: Json, includes: Includes, me: Me, *, follow: bool) -> Post:
         platform=PLATFORM,
         id=str(post_id),
         author=author,
-        text=_text(item),
-        posted_at=_posted_at(item, str(post_id)),
+        text=full_text(item),
+        posted_at=posted_at(item, str(post_id)),
         url=post_url(author.handle, str(post_id)),
         lang=string(item.get("lang")) or "und",
         media=media,
@@ -109,7 +109,7 @@ def _post(item: Json, includes: Includes, me: Me, *, follow: bool) -> Post:
         repost_of=original,
         mentions=tuple(dict.fromkeys(handle for handle, _ in mentions)),
         hashtags=_hashtags(item),
-        summons=follow and _summoned(item, mentions, includes, me),
+        summons=_summoned(item, mentions, includes, me),
         raw={"data": item, "includes": includes.beside(item, *beside)},
     )
 
@@ -157,7 +157,7 @@ def _author(item: Json, includes: Includes) -> Author:
     )
 
 
-def _posted_at(item: Json, post_id: str) -> datetime:
+def posted_at(item: Json, post_id: str) -> datetime:
     """``created_at``; where X left it out, the instant in the id, which is when it was handed out."""
     if item.get("created_at") is None and (minted := id_time(post_id)) is not None:
         return minted
@@ -167,28 +167,36 @@ def _posted_at(item: Json, post_id: str) -> datetime:
     return at
 
 
-def _text(item: Json) -> str:
+def full_text(item: Json) -> str:
     """The full text: ``note_tweet`` holds what goes over 280. X escapes ``&``, ``<`` and ``>`` and nothing else."""
-    text = object_(item.get("note_tweet") or item.get("note_post")).get("text") or item.get("text")
+    text = _note(item).get("text") or item.get("text")
     if not isinstance(text, str):
         raise Unreadable("text: missing")
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
-def _entities(item: Json, name: str) -> list[Json]:
+def entities(item: Json, name: str) -> list[Json]:
     """Entities of the short text, then those of the long one."""
-    note = object_(item.get("note_tweet") or item.get("note_post"))
-    return [*objects(object_(item.get("entities")).get(name)), *objects(object_(note.get("entities")).get(name))]
+    return [*objects(object_(item.get("entities")).get(name)), *objects(object_(_note(item).get("entities")).get(name))]
+
+
+def _note(item: Json) -> Json:
+    return object_(item.get("note_tweet") or item.get("note_post"))
 
 
 def _mentions(item: Json) -> list[tuple[str, int]]:
-    """(handle, first character) of each mention."""
-    found = [(m.get("username"), m.get("start")) for m in _entities(item, "mentions")]
+    """(handle, first character) of each mention: as X marks them, or as they stand in the text where X marks nothing at all."""
+    if not item.get("entities") and not _note(item).get("entities"):
+        return [(m[1], m.start()) for m in _MENTION.finditer(full_text(item))]
+    found = [(m.get("username"), m.get("start")) for m in entities(item, "mentions")]
     return [(str(handle), start if isinstance(start, int) else 0) for handle, start in found if is_handle(handle)]
 
 
 def _hashtags(item: Json) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(string(h.get("tag")) for h in _entities(item, "hashtags") if string(h.get("tag"))))
+    """As X marks them, or as they stand in the text where X marks nothing at all."""
+    if not item.get("entities") and not _note(item).get("entities"):
+        return tuple(dict.fromkeys(_HASHTAG.findall(full_text(item))))
+    return tuple(dict.fromkeys(string(h.get("tag")) for h in entities(item, "hashtags") if string(h.get("tag"))))
 
 
 def _summoned(item: Json, mentions: Sequence[tuple[str, int]], includes: Includes, me: Me) -> bool:
@@ -262,55 +270,6 @@ def _point(value: Any) -> GeoPoint | None:
     if not (isinstance(pair, list) and len(pair) == 2 and all(is_number(n) for n in pair)):
         return None
     return GeoPoint(lat=float(pair[1]), lon=float(pair[0]), datum=Datum.WGS84)
-
-
-def own_posts(body: Json, me: Me) -> list[OwnPost]:
-    """The bot's own posts. Raises BadResponse where one cannot be read: a timeline with holes proves nothing."""
-    try:
-        return [_own_post(item, me) for item in body.get("data") or ()]
-    except Unreadable as error:
-        raise BadResponse(f"X GET /2/users/:id/tweets: a post of the bot cannot be read ({error})") from error
-
-
-def _own_post(item: Json, me: Me) -> OwnPost:
-    """With X's t.co links written out again, so that the text is what was sent. Raises Unreadable."""
-    if not isinstance(item, Mapping):
-        raise Unreadable("not an object")
-    post_id = item.get("id")
-    if not is_id(post_id):
-        raise Unreadable("id: missing or not 1 to 19 digits")
-    text = _text(item)
-    for link in _entities(item, "urls"):
-        short, full = string(link.get("url")), string(link.get("expanded_url"))
-        if short and full:
-            text = text.replace(short, full)
-    reply_to = dict(references(item)).get("replied_to")
-    return OwnPost(str(post_id), text, reply_to, _posted_at(item, str(post_id)), post_url(me.handle, str(post_id)))
-
-
-def gone_ids(body: Json) -> frozenset[str]:
-    """The ids that a look-up's ``errors`` name as not found, or as no longer to be seen (protected, suspended, withheld)."""
-    problems = (e for e in objects(body.get("errors")) if e.get("resource_type", "tweet") in ("tweet", "post"))
-    gone = (e.get("resource_id") or e.get("value") for e in problems if str(e.get("type")).rsplit("/", 1)[-1] in _GONE)
-    return frozenset(str(i) for i in gone if is_id(i))
-
-
-def account(body: Json) -> AccountInfo | None:
-    """The account in an answer, None where X says that there is none. Raises BadResponse where it says neither."""
-    user = object_(body.get("data"))
-    if is_id(user.get("id")) and is_handle(user.get("username")):
-        return AccountInfo(
-            id=str(user["id"]),
-            handle=str(user["username"]),
-            name=string(user.get("name")),
-            verified=user.get("verified") is True,
-            verified_type=string(user.get("verified_type")),
-            protected=user.get("protected") is True,
-        )
-    kinds = {str(e.get("type")).rsplit("/", 1)[-1] for e in objects(body.get("errors"))}
-    if not user and kinds & _GONE:
-        return None
-    raise BadResponse("X GET /2/users: neither an account nor that there is none")
 
 
 def _pick(known: Mapping[str, Json], keys: Iterable[Any]) -> list[Json]:

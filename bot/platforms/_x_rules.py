@@ -32,6 +32,11 @@ def is_handle(value: object) -> bool:
     return isinstance(value, str) and _HANDLE.fullmatch(value) is not None
 
 
+def id_key(value: str) -> int:
+    """Ids in order of age; what is none comes first."""
+    return int(value) if is_id(value) else -1
+
+
 def id_time(post_id: str) -> datetime | None:
     """When ``post_id`` was handed out (UTC, to the millisecond): 41 bits of a snowflake. None for ids older than that scheme."""
     number = int(post_id)
@@ -77,6 +82,13 @@ def search_query(tag: str, terms: str) -> str:
         raise ValueError(f"the query for #{tag[:20]}… has {len(query)} characters; X takes {MAX_QUERY}")
     return query
 
+
+WHY_ON: Mapping[str, str] = {
+    "read_hashtag": "Recent search reaches seven days back; every post read counts against the plan's cap.",
+    "read_mentions": "The newest 800 posts that tag the bot can be read.",
+    "reply_author": "X's terms allow one automated answer to an author who tagged or quoted the account.",
+}
+"""Capabilities that need nothing but the operator's wish, with what to know of each."""
 
 WHY_OFF: Mapping[str, str] = {
     "reply_uninvited": (

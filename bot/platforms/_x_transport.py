@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from bot.platforms._http import as_it_is, clean, failure, is_loopback, is_page, json_object, reset_instant
+from bot.platforms._http import BoundedAdapter, as_it_is, clean, failure, is_loopback, is_page, json_object, reset_instant
 from store.errors import (
     AlreadySaid,
     BadResponse,
@@ -35,6 +35,7 @@ MAX_WAIT_S = 901
 
 _TOKENS = "Check the X_… variables in the environment, and the app's permissions (Read and write) in X's developer console."
 _CREDITS = "Buy credits or raise the spending limit in X's developer console; the bot goes on by itself afterwards."
+_BLOCKED = "A proxy, a portal or a block stands between: open base_url in a browser."
 _DUPLICATE = "duplicate content"
 _NOT_SUMMONED = "have not been mentioned or otherwise engaged"
 _GONE = ("deleted or not visible", "tweet that is deleted", "post that is deleted")
@@ -53,6 +54,8 @@ class Session(requests.Session):
     def __init__(self, base_url: str, timeout_s: float, clock: Clock, secrets: Sequence[str]) -> None:
         super().__init__()
         self._base_url, self._timeout_s, self._clock, self._hidden = base_url, timeout_s, clock, secrets
+        self.mount("https://", BoundedAdapter(3 * timeout_s))
+        self.mount("http://", BoundedAdapter(3 * timeout_s))
         # A poll comes every few minutes: a kept connection would be dead by then, and a write on it doubtful for nothing.
         self.headers["Connection"] = "close"
         self.trust_env = not is_loopback(base_url)  # no proxy stands between this machine and itself
@@ -130,21 +133,23 @@ def _read_error(what: str, answer: _Answer, now: datetime) -> PlatformError | No
     if answer.status >= 500:
         return BadResponse(f"{told} (X has a problem of its own)")
     if answer.page or 300 <= answer.status < 400:
-        return Blocked(f"{told} (not X's API)", mend="A proxy, a portal or a block stands between: open base_url in a browser.")
+        return Blocked(f"{told} (not X's API)", mend=_BLOCKED)
     if answer.status in (401, 403):
         return Unauthorised(told, mend=_TOKENS)
     return BadResponse(told)
 
 
 def _write_error(what: str, answer: _Answer, now: datetime, *, replying: bool) -> PlatformError | None:
-    """What a writing call's answer means. Anything that X's API itself did not say is doubtful."""
+    """What a writing call's answer means. Only a 4xx says that the message was not taken."""
     if answer.ok:
         return None
     told = f"{what}: {answer}"
-    if not 400 <= answer.status < 500 or answer.status == 408 or (answer.page and answer.status != 429):
+    if not 400 <= answer.status < 500 or answer.status == 408:
         return Doubtful(f"{told} (it may have been published)")
     if common := _common_error(told, answer, now):
         return common
+    if answer.page:
+        return Blocked(f"{told} (not X's API)", mend=_BLOCKED)
     if answer.says(_DUPLICATE):
         return AlreadySaid(told)
     if answer.says(_NOT_SUMMONED):

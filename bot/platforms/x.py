@@ -18,6 +18,7 @@ import requests
 import tweepy
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from bot.platforms import _x_answers as answers
 from bot.platforms import _x_parse as parse
 from bot.platforms import _x_rules as facts
 from bot.platforms._http import json_object, own_base_url
@@ -82,13 +83,13 @@ class Approval(BaseModel):
 
 
 class Approvals(BaseModel):
-    """The capabilities that X's terms forbid without its approval. Each one recorded here is switched on."""
+    """X's approvals of what its terms forbid otherwise."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    match_faces: Approval | None = Field(default=None, description="Match faces in photos from X.")
-    reply_uninvited: Approval | None = Field(default=None, description="Answer authors who did not tag the bot.")
-    mention_others: Approval | None = Field(default=None, description="Mention officials in posts.")
+    reply_uninvited: Approval | None = Field(default=None, description="Of answering authors who did not tag the bot.")
+    mention_others: Approval | None = Field(default=None, description="Of mentioning officials in posts.")
+    match_faces: Approval | None = Field(default=None, description="Of matching faces in photos from X.")
 
 
 class Settings(PlatformSettings):
@@ -97,10 +98,18 @@ class Settings(PlatformSettings):
     base_url: str = Field(
         default="https://api.x.com", description="Where X's API is; the local microblog: http://127.0.0.1:PORT/x"
     )
+    user_id: str = Field(default="", description="The bot account's numeric id; empty: asked from X once a process.")
+    handle: str = Field(default="", description="The bot account's handle without '@'; goes with user_id.")
     search_terms: str = Field(default="has:images -is:retweet", description="Search operators that go with each hashtag.")
-    reply_author: bool = Field(default=True, description="Answer authors who tagged the bot.")
-    approvals: Approvals = Field(default_factory=Approvals, description="X's written approvals, one for each capability.")
     photo_hosts: tuple[str, ...] = Field(default=(), description="Further hosts photos may come from (the local microblog's).")
+
+    read_hashtag: bool = Field(default=True, description="Search the campaign's hashtags.")
+    read_mentions: bool = Field(default=True, description="Read posts that tag the bot.")
+    reply_author: bool = Field(default=True, description="Answer authors who tagged the bot.")
+    reply_uninvited: bool = Field(default=False, description="Answer authors who did not tag it; needs X's approval.")
+    mention_others: bool = Field(default=False, description="Mention officials; needs X's approval.")
+    match_faces: bool = Field(default=False, description="Match faces in photos from X; needs X's approval.")
+    approvals: Approvals = Field(default_factory=Approvals, description="X's written approvals, one for each capability.")
 
     @field_validator("base_url")
     @classmethod
@@ -108,9 +117,16 @@ class Settings(PlatformSettings):
         return own_base_url(value)
 
     @model_validator(mode="after")
-    def _queries(self) -> Settings:
+    def _fits_together(self) -> Settings:
         for tag in self.hashtags:
             facts.search_query(tag, self.search_terms)
+        if bool(self.user_id) != bool(self.handle):
+            raise ValueError("user_id and handle go together: give both or neither")
+        if self.user_id and not (facts.is_id(self.user_id) and facts.is_handle(self.handle)):
+            raise ValueError("user_id is 1 to 19 digits, handle 1 to 15 letters, digits or underscores without '@'")
+        for name, approval in self.approvals:
+            if getattr(self, name) and approval is None:
+                raise ValueError(f"{name}: {facts.WHY_OFF[name]} Record X's approval under approvals.{name} (reference, date)")
         return self
 
 
@@ -145,7 +161,7 @@ class X:
         self._client.session = Session(settings.base_url, settings.timeout_s, clock, [secrets[name] for name in SECRETS])
         self._rules = _rules(settings)
         self._lock = threading.Lock()
-        self._known_me: parse.Me | None = None
+        self._known_me = parse.Me(settings.user_id, settings.handle) if settings.user_id else None
 
     @property
     def rules(self) -> Rules:
@@ -188,7 +204,7 @@ class X:
             return LookUp((), ())
         me = self._me()
         body = _body(self._client.get_tweets(list(ids), **_JOINED))
-        posts, gone = parse.read_posts(body, me), parse.gone_ids(body)
+        posts, gone = parse.read_posts(body, me), answers.gone_ids(body)
         found = {post.id for post in posts}
         if not posts and not gone:
             raise BadResponse("X GET /2/tweets: neither posts nor what became of them")
@@ -220,7 +236,7 @@ class X:
             )
             body = _body(response)
             token = _meta(body).get("next_token")
-            found += parse.own_posts(body, me)
+            found += answers.own_posts(body, me)
             if token is None:
                 wanted = (p for p in found if reply_to_id is None or p.reply_to_id == reply_to_id)
                 return sorted(wanted, key=lambda p: int(p.id), reverse=True)
@@ -236,7 +252,7 @@ class X:
             body = _body(self._client.get_user(username=handle.lstrip("@"), user_fields=_ACCOUNT_FIELDS))
         else:
             return None
-        return parse.account(body)
+        return answers.account(body)
 
     def _me(self) -> parse.Me:
         """The bot's own id and handle, asked once a process."""
@@ -272,7 +288,7 @@ def _rules(settings: Settings) -> Rules:
     return Rules(
         max_length=facts.MAX_LENGTH,
         length=facts.weighted_length,
-        id_key=int,
+        id_key=facts.id_key,
         post_url=facts.post_url,
         mention=facts.mention,
         photo_hosts=(*facts.PHOTO_HOSTS, *settings.photo_hosts),
@@ -284,23 +300,15 @@ def _rules(settings: Settings) -> Rules:
 
 def _capabilities(settings: Settings) -> dict[Capability, Allowance]:
     """What is on, and why; what X's terms forbid names the key that records X's approval."""
-    tags = ", ".join(f"#{tag}" for tag in settings.hashtags)
-    own = {
-        Capability.READ_HASHTAG: Allowance(bool(tags), f"Reads {tags}." if tags else "platforms.x.hashtags names no hashtag."),
-        Capability.READ_MENTIONS: Allowance(
-            settings.mentions, "Reads posts that tag the bot." if settings.mentions else "platforms.x.mentions is false."
-        ),
-        Capability.REPLY_AUTHOR: Allowance(
-            settings.reply_author,
-            "X's terms allow one answer to an author who tagged or quoted the bot."
-            if settings.reply_author
-            else "platforms.x.reply_author is false.",
-        ),
-    }
-    return own | {Capability(name): _approved(name, approval) for name, approval in settings.approvals}
-
-
-def _approved(name: str, approval: Approval | None) -> Allowance:
-    if approval is not None:
-        return Allowance(True, f"X approved it on {approval.date.isoformat()}, recorded as {approval.reference!r}.")
-    return Allowance(False, f"{facts.WHY_OFF[name]} Record X's approval under platforms.x.approvals.{name} to switch it on.")
+    found = {}
+    for capability in Capability:
+        name, on = capability.value, bool(getattr(settings, capability.value))
+        approval: Approval | None = getattr(settings.approvals, name, None)
+        if name not in facts.WHY_OFF:
+            why = facts.WHY_ON[name] if on else f"Switched off: platforms.x.{name} is false."
+        elif on and approval is not None:
+            why = f"X approved it on {approval.date.isoformat()}, recorded as {approval.reference!r}."
+        else:
+            why = f"{facts.WHY_OFF[name]} To switch it on, set platforms.x.{name} and record the approval in approvals.{name}."
+        found[capability] = Allowance(on, why)
+    return found
