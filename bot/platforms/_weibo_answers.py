@@ -61,16 +61,17 @@ def next_max_id(envelope: Any, bodies: Sequence[Any], max_id: str | None, reach:
     ids = [int(i) for b in bodies if (i := parse.id_of(b)) and i != max_id]
     if not ids or reach.ends_in(bodies):
         return None
-    cursor = number(envelope, "next_cursor")
+    cursor = number(envelope, "next_cursor", 10**20)
     return None if cursor == 0 or (cursor is None and len(bodies) < count) else str(min(ids))
 
 
-def number(body: Any, key: str) -> int | None:
-    """The whole number under ``key``, given as a number or as text; None where there is none."""
+def number(body: Any, key: str, most: int = 10**15) -> int | None:
+    """The whole number from 0 to ``most`` under ``key``, given as a number or as text; None where there is none."""
     value = body.get(key) if isinstance(body, Mapping) else None
-    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
-        return int(value)
-    return int(value) if isinstance(value, int) or (isinstance(value, float) and value.is_integer()) else None
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value[:20])
+    found = int(value) if isinstance(value, int) or (isinstance(value, float) and value.is_integer()) else None
+    return found if found is not None and 0 <= found <= most else None
 
 
 def created(body: Any, path: str) -> datetime:

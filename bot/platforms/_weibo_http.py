@@ -13,10 +13,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from urllib3.exceptions import NewConnectionError
 
+from bot.platforms._http import BoundedAdapter, as_it_is, clean, failure, is_loopback, is_page, json_body
 from store.errors import (
     AlreadySaid,
     BadResponse,
@@ -27,7 +26,6 @@ from store.errors import (
     Refused,
     TargetGone,
     Unauthorised,
-    Unreachable,
 )
 from store.model import Clock
 
@@ -66,11 +64,11 @@ class ErrorBody:
         """The error in ``body``, None where it holds none."""
         if not isinstance(body, Mapping) or "error_code" not in body:
             return None
-        return cls(str(body["error_code"]).strip(), str(body.get("error", ""))[:200])
+        return cls(str(body["error_code"]).strip(), str(body.get("error", "")))
 
 
 class TokenAuth(AuthBase):
-    """``Authorization: OAuth2 <token>``. As an auth object it also keeps ~/.netrc from overwriting the header."""
+    """``Authorization: OAuth2 <token>``, as an auth, which ~/.netrc does not overwrite as it does a plain header."""
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -83,8 +81,9 @@ class TokenAuth(AuthBase):
 class Caller:
     """Sends single requests. ``token_as`` is ``header`` (in no address, so in no proxy's log) or ``parameter``."""
 
-    def __init__(self, token: str, token_as: str, timeout_s: float, clock: Clock) -> None:
+    def __init__(self, token: str, token_as: str, base_url: str, timeout_s: float, clock: Clock) -> None:
         self._token, self._as_header, self._timeout_s, self._clock = token, token_as == "header", timeout_s, clock
+        self._local = is_loopback(base_url)
         self._session = self._new_session()
 
     def get(self, url: str, params: Mapping[str, Any]) -> Any:
@@ -116,11 +115,11 @@ class Caller:
 
     def _new_session(self) -> requests.Session:
         session = requests.Session()
-        session.mount("https://", HTTPAdapter(max_retries=0))
-        session.mount("http://", HTTPAdapter(max_retries=0))
+        session.mount("https://", BoundedAdapter(3 * self._timeout_s))
+        session.mount("http://", BoundedAdapter(3 * self._timeout_s))
         session.headers["Accept"] = "application/json"
-        if self._as_header:
-            session.auth = TokenAuth(self._token)
+        session.auth = TokenAuth(self._token) if self._as_header else as_it_is
+        session.trust_env = not self._local  # no proxy stands between this machine and itself
         return session
 
     def _call(
@@ -134,26 +133,23 @@ class Caller:
         writing: bool = False,
     ) -> Any:
         what = f"weibo {method} {url.partition('://')[2].partition('/')[2]}"
-        failure: PlatformError
+        problem: PlatformError | None
         try:
-            response = session.request(
-                method, url, params=params, data=form, timeout=self._timeout_s, allow_redirects=False, stream=False
-            )
+            response = session.request(method, url, params=params, data=form, timeout=self._timeout_s, allow_redirects=False)
         except requests.RequestException as error:
-            failure = _transport_failure(error, what, writing)
+            problem = failure(what, error, writing=writing)
         else:
-            body = _json(response)
+            body = json_body(response)
             problem = self._problem(response, body, what, writing)
             if problem is None:
                 return body
-            failure = problem
-        raise failure
+        raise problem
 
     def _problem(self, response: requests.Response, body: Any, what: str, writing: bool) -> PlatformError | None:
         """The error that ``response`` stands for, None where it is an answer."""
         error = ErrorBody.of(body)
         if error is not None and error.code != DELAYED:
-            message = f"{what}: {error.message.replace(self._token, '***')} ({error.code}, HTTP {response.status_code})"
+            message = f"{what}: {clean(error.message, [self._token])} ({error.code}, HTTP {response.status_code})"
             return self._meaning(error.code, message, response, writing)
         if error is not None or (response.ok and response.status_code < 300 and isinstance(body, dict | list)):
             return None
@@ -180,7 +176,7 @@ class Caller:
     def _wordless(self, response: requests.Response, message: str, writing: bool) -> PlatformError:
         """An answer without JSON that we know: its status and form must do."""
         status = response.status_code
-        page = "html" in response.headers.get("Content-Type", "").lower() or response.text.lstrip()[:1] == "<"
+        page = is_page(response)
         if status == 429:
             return RateLimited(message, until=self._retry_after(response))
         if status in (401, 402):
@@ -212,30 +208,3 @@ class Declined(BadResponse):
     def __init__(self, message: str, *, code: str, mend: str = "") -> None:
         super().__init__(message, mend=mend)
         self.code = code
-
-
-def _json(response: requests.Response) -> Any:
-    """The body as JSON, None where it is none."""
-    try:
-        return response.json()
-    except (ValueError, RecursionError):
-        return None
-
-
-def _transport_failure(error: requests.RequestException, what: str, writing: bool) -> PlatformError:
-    """What a failed exchange means. Only a connection that never stood proves that nothing was published."""
-    message = f"{what}: {type(error).__name__}"
-    if isinstance(error, requests.ConnectTimeout) or _never_connected(error):
-        return Unreachable(f"{message}, no connection")
-    if isinstance(error, requests.exceptions.SSLError) and "certificate verify failed" in str(error).lower():
-        return Unreachable(f"{message}, the server's certificate is not valid", mend="Check the clock and base_url.")
-    return Doubtful(f"{message}, after the request was sent") if writing else Unreachable(message)
-
-
-def _never_connected(error: BaseException) -> bool:
-    """Whether a refused connection or an unknown host name lies at the root of ``error``."""
-    inner = [a for a in error.args if isinstance(a, BaseException)]
-    reason = getattr(error, "reason", None)
-    if isinstance(reason, BaseException):
-        inner.append(reason)
-    return isinstance(error, NewConnectionError) or any(_never_connected(e) for e in inner)

@@ -266,8 +266,10 @@ def _posted_at(status: Mapping[str, Any], id_: str, gone: bool) -> datetime:
 
 
 def _lang(text: str, user: Any) -> str:
+    """English where the profile is and the author's own words (names and topics apart) hold nothing Chinese."""
     profile = _plain(user.get("lang")) if isinstance(user, Mapping) else ""
-    return "en" if profile.startswith("en") and not _CJK.search(text) else "zh"
+    own_words = _MENTION.sub("", _HASHTAG.sub("", text))
+    return "en" if profile.startswith("en") and not _CJK.search(own_words) else "zh"
 
 
 def hashtags(text: str) -> tuple[str, ...]:

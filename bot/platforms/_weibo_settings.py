@@ -7,10 +7,10 @@ import math
 import re
 from collections.abc import Mapping
 from typing import Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
+from bot.platforms._http import own_base_url
 from bot.platforms.base import PlatformSettings
 from store.model import Allowance, Capability
 
@@ -82,9 +82,12 @@ class Settings(PlatformSettings):
     @field_validator("base_url", "oauth_url", "web_url")
     @classmethod
     def _a_web_address(cls, value: str) -> str:
-        if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):
-            raise ValueError(f"{value!r} is no http(s) address")
-        return value.rstrip("/")
+        return own_base_url(value) if value else value
+
+    @field_validator("search_path", "mentions_path")
+    @classmethod
+    def _a_path(cls, value: str) -> str:
+        return own_base_url(value) if "://" in value else value
 
     @field_validator("photo_url")
     @classmethod

@@ -44,6 +44,7 @@ SECRETS: dict[str, str] = {
 MAX_LENGTH = 140
 _BATCH = 50
 _COMMENTS = "c:"
+_LONGEST_TOKEN_S = 100 * 366 * 86_400
 _SYNC_EVERY = timedelta(hours=1)
 
 _log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ def build(settings: Settings, secrets: Mapping[str, str], clock: Clock) -> Weibo
         raise SettingsError(
             "platforms.weibo: WEIBO_ACCESS_TOKEN is not set", mend="Put the access token into the environment or .env."
         )
-    return Weibo(settings, http.Caller(token, settings.token_in, settings.timeout_s, clock), clock)
+    return Weibo(settings, http.Caller(token, settings.token_in, settings.base_url, settings.timeout_s, clock), clock)
 
 
 class Weibo:
@@ -79,7 +80,7 @@ class Weibo:
             length=length,
             id_key=id_key,
             post_url=self._reader.post_url,
-            mention=lambda handle: f"@{handle} ",  # a name runs on until a space: without one, the next word joins it
+            mention=lambda handle: f"@{handle}",
             photo_hosts=("*.sinaimg.cn", *settings.photo_hosts),
             capabilities=capabilities(settings),
             photo_headers={"Referer": "https://weibo.com/"},
@@ -102,6 +103,8 @@ class Weibo:
         reach = Reach(id_before(id_key(since), self._settings.overlap_s) if since else None, not_before)
         self._sync_budget()
         if stream.kind is StreamKind.HASHTAG:
+            if not (page or "1").isdigit():
+                raise BadResponse(f"weibo: {page!r} is no page of a search")
             return self._search(stream.query, reach, int(page or 1))
         if page and page.startswith(_COMMENTS):
             return self._comments(reach, page.removeprefix(_COMMENTS) or None)
@@ -112,12 +115,15 @@ class Weibo:
         count = self._settings.page_size
         query = {"q": self._settings.search_query.replace("{tag}", tag), "count": count, "page": number}
         try:
-            bodies = self._list(self._settings.search_path, {**self._settings.search_params, **query}, "statuses")
+            envelope = self._get(self._settings.search_path, {**self._settings.search_params, **query})
         except http.Declined as error:
             if error.code != http.WINDOW_ENDS:
                 raise
             return Page(posts=(), truncated=True)
-        reached = reach.ends_in(bodies)
+        bodies = answers.items(envelope, "statuses", self._settings.search_path)
+        total = answers.number(envelope, "total_number")
+        all_seen = len(bodies) < count and total is not None and total <= number * count
+        reached = all_seen or reach.ends_in(bodies)
         window_ends = (number + 1) * count > self._settings.search_window
         return Page(
             posts=self._posts(reach.new(bodies), summons=False),
@@ -240,7 +246,7 @@ class Weibo:
         own = []
         for body in self._by_me(since):
             under = parse.id_of(body.get("status"))
-            if target is None or under == target:
+            if target is None or under is None or under == target:
                 own.append(answers.own_post(body, reply_to_id or under, self._url_of(body.get("status"))))
         return own
 
@@ -253,6 +259,8 @@ class Weibo:
         reach, max_id = Reach(None, since), None
         for _ in range(self._settings.max_pages):
             bodies, older = self._page_back("comments/by_me.json", "comments", reach, max_id, writing=True)
+            if not all(isinstance(body, Mapping) for body in bodies):
+                raise BadResponse("weibo comments/by_me: an entry is no comment")
             yield from reach.new(bodies, max_id)
             if older is None:
                 return
@@ -280,16 +288,18 @@ class Weibo:
         """An account by screen name; for None the bot's own, with its token's expiry and the calls left."""
         if handle is not None:
             try:
-                return answers.account(self._get("users/show.json", {"screen_name": handle}), {})
+                return answers.account(self._get("users/show.json", {"screen_name": handle}, writing=True), {})
             except http.Declined as error:
                 if error.code == http.NO_SUCH_USER:
                     return None
                 raise
         token = self._caller.post(f"{self._settings.oauth_base}/get_token_info", {})
         self._sync_budget(now=True)
-        uid = self._settings.uid or answers.number(token, "uid") or answers.number(self._get("account/get_uid.json", {}), "uid")
-        expires_in = answers.number(token, "expire_in")
-        user = self._get("users/show.json", {"uid": uid})
+        uid = self._settings.uid or answers.number(token, "uid")
+        if uid is None:
+            uid = answers.number(self._get("account/get_uid.json", {}, writing=True), "uid")
+        expires_in = answers.number(token, "expire_in", _LONGEST_TOKEN_S)
+        user = self._get("users/show.json", {"uid": uid}, writing=True)
         left, reset = self._budget.left()
         own = answers.account(
             user,
@@ -332,7 +342,7 @@ class Weibo:
         except PlatformError as error:
             _log.info("weibo: rate_limit_status is not to be had, counting alone: %s", error)
             return
-        left, seconds = answers.number(status, "remaining_user_hits"), answers.number(status, "reset_time_in_seconds")
+        left, seconds = answers.number(status, "remaining_user_hits"), answers.number(status, "reset_time_in_seconds", 86_400)
         if left is not None and seconds is not None:
             self._budget.observe(left, seconds)
 

@@ -186,13 +186,33 @@ def free_port() -> int:
 
 def examples(folder: Path) -> list[Path]:
     """The example files in ``folder`` (without their ``.expected.json`` partners), by name."""
-    return sorted(p for p in folder.glob("*.json") if not p.name.endswith(".expected.json"))
+    return sorted(p for p in folder.glob("*.json") if not p.name.startswith("_") and not p.name.endswith(".expected.json"))
+
+
+def check_example(module: Any, path: Path) -> list[str]:
+    """Everything in which a replay of ``path`` differs from its ``.expected.json``; empty where the platform does as recorded."""
+    partner = path.with_name(f"{path.stem}.expected.json")
+    if not partner.is_file():
+        return [f"{path.name} has no {partner.name} beside it"]
+    result, problems = replay(module, path)
+    return problems + compare(json.loads(partner.read_text(encoding="utf-8")), result)
+
+
+def defaults(folder: Path) -> dict[str, Any]:
+    """``_settings.json`` of a platform's examples: what it cannot be built or tested without (an account's id, ...)."""
+    path = folder / "_settings.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def read_settings(module: Any, given: Mapping[str, Any], server_url: str) -> Any:
+    """The settings object of ``module`` from an example's ``settings``, with ``{server}`` filled in."""
+    base = {"enabled": True, "base_url": "{server}", "timeout_s": 0.4}
+    return module.Settings.model_validate(_fill(base | dict(given), server_url))
 
 
 def build_platform(module: Any, example: Mapping[str, Any], server_url: str) -> Any:
     """The platform of ``module`` with the example's settings, secrets and stopped clock, pointed at ``server_url``."""
-    given = {"enabled": True, "base_url": "{server}", "timeout_s": 0.5, **example.get("settings", {})}
-    settings = module.Settings.model_validate(_fill(given, server_url))
+    settings = read_settings(module, example.get("settings", {}), server_url)
     secrets = {name: f"example-{name}" for name in module.SECRETS} | dict(example.get("secrets", {}))
     now = datetime.fromisoformat(example.get("now", NOW))
     return module.build(settings, secrets, lambda: now)
@@ -277,6 +297,7 @@ def _told(value: Any, field_: dataclasses.Field[Any]) -> bool:
 def replay(module: Any, path: Path) -> tuple[dict[str, Any], list[str]]:
     """Replay the example at ``path`` against ``module``: its outcome, and every problem with the requests it made."""
     example = json.loads(path.read_text(encoding="utf-8"))
+    example["settings"] = defaults(path.parent) | example.get("settings", {})
     with replay_server() as server:
         server.exchanges = [dict(e) for e in example["exchanges"]]
         result = outcome(build_platform(module, example, server.url), example["call"])
