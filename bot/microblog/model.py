@@ -85,7 +85,7 @@ class Entry:
     """One post. ``geo`` is (latitude, longitude) exactly as its author gave it: the world converts no datum.
 
     ``visible_at`` is when lists and look-ups begin to show it (indexing). ``conversation_id`` is the first post of its thread.
-    ``links`` are the addresses in ``text`` beside the short ones X shows for them.
+    ``unnamed`` are the accounts its author took off the mentions that X puts before an answer.
     """
 
     id: int
@@ -103,6 +103,7 @@ class Entry:
     quote_of: int | None = None
     reply_settings: str = "everyone"
     client: str = "microblog"
+    unnamed: tuple[str, ...] = ()
     deleted: bool = False
 
 

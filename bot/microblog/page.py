@@ -209,7 +209,7 @@ class Page:
         return Said(f"c{comment.id}", author, author.screen_name, Side.WEIBO, pieces, comment.posted_at, bot)
 
     def _mentions_of(self, account: Account, entries: list[Entry], comments: list[Comment]) -> list[Said]:
-        named = [self._reply(e) for e in entries if account.key in self.world.named_in(e.text, e.side)]
+        named = [self._reply(e) for e in entries if account.key in self.world.mentioned(e)]
         named += [self._comment(c) for c in comments if account.key in self.world.named_in(c.text, Side.WEIBO)]
         return sorted(named, key=lambda s: s.at, reverse=True)
 

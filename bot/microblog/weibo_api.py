@@ -17,7 +17,7 @@ from bot.microblog.weibo_shapes import Json, WeiboShapes, comment_envelope, stat
 from bot.microblog.weibo_write import WeiboWriting
 from bot.microblog.world import World
 
-Reading = Callable[[Account, Params], Json]
+Reading = Callable[[Account, Params], Json | list[Json]]
 T = TypeVar("T", Entry, Comment)
 
 
@@ -42,6 +42,7 @@ class WeiboApi:
             "comments/to_me": self.comments_to_me,
             "comments/mentions": self.comments_mentions,
             "comments/show": self.comments_show,
+            "comments/show_batch": self.comments_show_batch,
             "account/get_uid": lambda account, _: {"uid": account.uid},
             "users/show": self.users_show,
         }
@@ -91,10 +92,7 @@ class WeiboApi:
 
     def statuses_show_batch(self, account: Account, params: Params) -> Json:
         """``statuses/show_batch``: at most 50 posts; those that are gone are left out without a word."""
-        ids = params.text("ids").split(",")
-        if len(ids) > 50 or not all(i.strip().isdigit() for i in ids):
-            raise WeiboError(10008, "ids")
-        found = [e for i in ids if (e := self.world.visible(int(i), Side.WEIBO))]
+        found = [e for i in params.numbers("ids", 50) if (e := self.world.visible(i, Side.WEIBO))]
         long_text = params.number("isGetLongText", 0) == 1
         return {"statuses": [self.shapes.status(e, "pic_urls", long_text) for e in found], "total_number": len(found)}
 
@@ -145,6 +143,11 @@ class WeiboApi:
         if self.world.visible(post_id, Side.WEIBO) is None:
             raise WeiboError(20101)
         return self._comments(self.world.comments_where(post_id=post_id), params)
+
+    def comments_show_batch(self, account: Account, params: Params) -> list[Json]:
+        """``comments/show_batch``: at most 50 comments, as a bare list; those that are gone are left out."""
+        cids = params.numbers("cids", 50)
+        return [self.shapes.comment(c) for c in self.world.comments_where() if c.id in cids]
 
     def _comments(self, found: Sequence[Comment], params: Params) -> Json:
         shown, following = _window(found, params)

@@ -36,6 +36,13 @@ class Params:
             raise WeiboError(10008, name)
         return min(int(raw), high) if high is not None else int(raw)
 
+    def numbers(self, name: str, most: int) -> list[int]:
+        """Whole numbers separated by commas, at most ``most``."""
+        values = self.text(name).split(",")
+        if len(values) > most or not all(v.strip().isdigit() for v in values):
+            raise WeiboError(10008, name)
+        return [int(v) for v in values]
+
 
 class Gate:
     """Counts calls a day (Beijing time) and user, and an hour and address; checks tokens."""

@@ -140,6 +140,7 @@ class World:
         quote_of: int | None = None,
         reply_settings: str = "everyone",
         client: str = "microblog",
+        unnamed: tuple[str, ...] = (),
     ) -> Entry:
         """Post ``text``; photo bytes are kept as given. Raises WorldError for an unknown author or target, or a later time."""
         with self.lock:
@@ -152,7 +153,7 @@ class World:
             entry = Entry(
                 number, side, author, text, at, at + timedelta(seconds=visible_after_s),
                 target.conversation_id if target else number, names, geo, place, reply_to, None, quote_of,
-                reply_settings, client,
+                reply_settings, client, unnamed,
             )  # fmt: skip
             return self._keep(entry)
 
@@ -260,6 +261,21 @@ class World:
         """Keys of the accounts that ``text`` mentions on ``side``, each once, in order."""
         found = (self.by_handle(side, span.value) for span in words.mentions(text, side))
         return tuple(dict.fromkeys(account.key for account in found if account))
+
+    def led_by(self, entry: Entry) -> tuple[str, ...]:
+        """Handles that X puts before an answer: whom it answers and whom that post names, unless the text names them itself."""
+        if entry.side is not Side.X or entry.reply_to is None:
+            return ()
+        with self.lock:
+            target = self.entry(entry.reply_to)
+            left_out = {entry.author, *entry.unnamed, *self.named_in(entry.text, Side.X)}
+            keys = [key for key in (target.author, *self.mentioned(target)) if key not in left_out]
+            return tuple(self.account(key).username for key in dict.fromkeys(keys))
+
+    def mentioned(self, entry: Entry) -> tuple[str, ...]:
+        """Keys of the accounts that ``entry`` mentions, those that X put before it first."""
+        lead = "".join(f"@{handle} " for handle in self.led_by(entry))
+        return self.named_in(lead + entry.text, entry.side)
 
     # --- keeping ---
 

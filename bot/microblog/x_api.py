@@ -1,30 +1,26 @@
-"""X's API v2, the endpoints a bot reads and writes (https://docs.x.com/x-api)."""
+"""X's API v2, the endpoints a bot reads (https://docs.x.com/x-api), and the routes of all."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
-from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-from bot.microblog import text as words
-from bot.microblog.faults import delay_of
 from bot.microblog.ids import x_floor
-from bot.microblog.model import Account, Entry, Publication, Side
+from bot.microblog.model import Account, Entry, Side
 from bot.microblog.world import World
-from bot.microblog.x_errors import DUPLICATE, NOT_SUMMONED, TARGET_GONE, XError, invalid, not_found
-from bot.microblog.x_gate import HEADERS, XGate, XParams, page_token
+from bot.microblog.x_errors import XError, invalid, not_found
+from bot.microblog.x_gate import XGate, XParams, answered, page_token
 from bot.microblog.x_query import QueryError, compile_query
-from bot.microblog.x_shapes import MAX_WEIGHT, Json, XShapes
+from bot.microblog.x_shapes import Json, XShapes
+from bot.microblog.x_write import XWriting, names
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 _PAGING = {"since_id", "until_id", "start_time", "end_time", "max_results", "pagination_token"}
-DUPLICATE_WINDOW = timedelta(hours=24)
 
 
 class XApi:
@@ -34,6 +30,7 @@ class XApi:
         self.world = world
         self.shapes = XShapes(world, base)
         self.gate = XGate(world)
+        self.writing = XWriting(world, self.shapes, self.gate)
 
     def routes(self) -> list[Route]:
         """Every endpoint."""
@@ -42,9 +39,9 @@ class XApi:
             ("GET", "/users/{id}/mentions", self.mentions),
             ("GET", "/users/{id}/tweets", self.timeline),
             ("GET", "/tweets", self.look_up),
-            ("POST", "/tweets", self.create),
+            ("POST", "/tweets", self.writing.create),
             ("GET", "/tweets/{id}", self.look_up_one),
-            ("DELETE", "/tweets/{id}", self.delete),
+            ("DELETE", "/tweets/{id}", self.writing.delete),
             ("GET", "/users/me", self.me),
             ("GET", "/users/by", self.users_by),
             ("GET", "/users/by/username/{username}", self.user_by_name),
@@ -90,7 +87,7 @@ class XApi:
         params = XParams(request, _PAGING)
         account = self._account(request.path_params["id"])
         with self.world.lock:
-            found = [e for e in self.world.posts(Side.X) if self._names(e, account)]
+            found = [e for e in self.world.posts(Side.X) if names(self.world, e, account)]
             return self._page(request, params, found[: self.world.rules.x_mentions_window], 10, 5, "pagination_token")
 
     async def timeline(self, request: Request) -> Response:
@@ -131,13 +128,7 @@ class XApi:
             meta = {"newest_id": str(shown[0].id), "oldest_id": str(shown[-1].id)} | meta
         if len(left) > count:
             meta["next_token"] = page_token(shown[-1].id)
-        return _ok(request, self.shapes.listing(shown, params.wanted()) | {"meta": meta})
-
-    def _names(self, entry: Entry, account: Account) -> bool:
-        """True where ``entry`` mentions ``account``, also by answering it; a retweet and one's own post do not count."""
-        if entry.repost_of is not None or entry.author == account.key:
-            return False
-        return account.key in self.world.named_in(self.shapes.shown(entry).text, Side.X)
+        return answered(request, self.shapes.listing(shown, params.wanted()) | {"meta": meta})
 
     # --- single posts ---
 
@@ -155,7 +146,7 @@ class XApi:
         there = {str(e.id) for e in found}
         if gone := [not_found("ids", one, "tweet") for one in ids if one not in there]:
             body["errors"] = gone + body.get("errors", [])
-        return _ok(request, body)
+        return answered(request, body)
 
     async def look_up_one(self, request: Request) -> Response:
         """``GET /2/tweets/:id``."""
@@ -164,88 +155,16 @@ class XApi:
         raw = request.path_params["id"]
         entry = self.world.visible(int(raw), Side.X) if raw.isdigit() else None
         if entry is None:
-            return _ok(request, {"errors": [not_found("id", raw, "tweet")]})
+            return answered(request, {"errors": [not_found("id", raw, "tweet")]})
         with self.world.lock:
             body = self.shapes.listing([entry], params.wanted())
-        return _ok(request, body | {"data": body["data"][0]})
-
-    async def delete(self, request: Request) -> Response:
-        """``DELETE /2/tweets/:id``: one's own only."""
-        account = self._user(request, "delete")
-        raw = request.path_params["id"]
-        entry = self.world.visible(int(raw), Side.X) if raw.isdigit() else None
-        if entry is None:
-            return _ok(request, {"data": {"deleted": False}})
-        if entry.author != account.key:
-            raise XError(403, "You are not allowed to delete this Tweet.")
-        self.world.delete(entry.id)
-        return _ok(request, {"data": {"deleted": True}})
-
-    async def create(self, request: Request) -> Response:
-        """``POST /2/tweets``: a post, or an answer where its author summoned the caller."""
-        account = self._user(request, "create")
-        body = await _json(request)
-        text = body.get("text")
-        if not isinstance(text, str) or not text.strip():
-            raise invalid("text", str(text), "Tweet text is required")
-        if words.x_length(text) > MAX_WEIGHT:
-            raise XError(400, "Your Tweet text is too long. You cannot exceed 280 weighted characters.", title="Invalid Request")
-        reply = body.get("reply") or {}
-        target_id = reply.get("in_reply_to_tweet_id") if isinstance(reply, dict) else None
-        quoted = body.get("quote_tweet_id")
-        for name, value in (("reply.in_reply_to_tweet_id", target_id), ("quote_tweet_id", quoted)):
-            if value is not None and not (isinstance(value, str) and value.isdigit()):
-                raise invalid(name, str(value), f"{name} must be a post id")
-        with self.world.lock:
-            return self._create(request, account, text, target_id, quoted, str(body.get("reply_settings", "everyone")))
-
-    def _create(
-        self, request: Request, account: Account, text: str, target_id: str | None, quoted: str | None, settings: str
-    ) -> Response:
-        target = None
-        if target_id is not None:
-            target = self.world.visible(int(target_id), Side.X)
-            if target is None:
-                raise XError(403, TARGET_GONE)
-            if self.world.rules.x_requires_summons and not self._summoned(target, account):
-                raise XError(403, NOT_SUMMONED)
-        if quoted is not None and self.world.visible(int(quoted), Side.X) is None:
-            raise XError(403, "You attempted to quote a Tweet that is deleted or not visible to you.")
-        since = self.world.clock() - DUPLICATE_WINDOW
-        reply_to = target.id if target else None
-        for own in self.world.entries.values():
-            same = own.author == account.key and own.side is Side.X and own.text == text and own.reply_to == reply_to
-            if same and own.posted_at > since and not own.deleted:
-                raise XError(403, DUPLICATE)
-        entry = self.world.add_post(
-            Side.X,
-            account.key,
-            text,
-            reply_to=reply_to,
-            quote_of=int(quoted) if quoted else None,
-            reply_settings=settings,
-            visible_after_s=delay_of(request, self.world.rules),
-            client="api",
-        )
-        kind = "reply" if target else "post"
-        named = self.world.named_in(text, Side.X)
-        self.world.publish(
-            Publication(self.world.clock(), Side.X, kind, str(entry.id), account.key, text, target_id, None, named)
-        )
-        shown = self.shapes.shown(entry)
-        return _ok(request, {"data": {"id": str(entry.id), "text": shown.text, "edit_history_tweet_ids": [str(entry.id)]}}, 201)
-
-    def _summoned(self, target: Entry, account: Account) -> bool:
-        """Self-serve apps may answer where the author named or quoted the caller (or the caller answers itself)."""
-        if target.author == account.key or self._names(target, account):
-            return True
-        return target.quote_of is not None and self.world.entry(target.quote_of).author == account.key
+        return answered(request, body | {"data": body["data"][0]})
 
     # --- accounts ---
 
     async def me(self, request: Request) -> Response:
         """``GET /2/users/me``: user context only."""
-        account = self._user(request, "users")
+        account = self.gate.enter_as_user(request, "users")
         return self._one_user(request, account, "id", account.x_id)
 
     async def user_by_id(self, request: Request) -> Response:
@@ -277,13 +196,13 @@ class XApi:
         wanted = params.wanted().user
         data = [{k: v for k, v in self.shapes.user(a).items() if k in wanted} for a in found.values() if a]
         gone = [not_found(parameter, name, "user") for name, account in found.items() if account is None]
-        return _ok(request, ({"data": data} if data else {}) | ({"errors": gone} if gone else {}))
+        return answered(request, ({"data": data} if data else {}) | ({"errors": gone} if gone else {}))
 
     def _one_user(self, request: Request, account: Account | None, parameter: str, value: str) -> Response:
         if account is None:
-            return _ok(request, {"errors": [not_found(parameter, value, "user")]})
+            return answered(request, {"errors": [not_found(parameter, value, "user")]})
         wanted = XParams(request, set()).wanted().user
-        return _ok(request, {"data": {k: v for k, v in self.shapes.user(account).items() if k in wanted}})
+        return answered(request, {"data": {k: v for k, v in self.shapes.user(account).items() if k in wanted}})
 
     def _find(self, field: str, value: str) -> Account | None:
         return next((a for a in self.world.accounts.values() if getattr(a, field) == value), None)
@@ -293,25 +212,6 @@ class XApi:
         if account is None:
             raise invalid("id", number, f"The `id` query parameter value [{number}] is not valid")
         return account
-
-    def _user(self, request: Request, endpoint: str) -> Account:
-        account = self.gate.enter(request, endpoint, user=True)
-        assert account is not None
-        return account
-
-
-def _ok(request: Request, body: Json, status: int = 200) -> Response:
-    return JSONResponse(body, status, headers=request.scope.get(HEADERS))
-
-
-async def _json(request: Request) -> dict[str, Any]:
-    try:
-        body = json.loads(await request.body())
-    except ValueError:
-        body = None
-    if not isinstance(body, dict):
-        raise XError(400, "Requests with bodies must have content-type of application/json.", title="Invalid Request")
-    return body
 
 
 async def _unknown(request: Request) -> Response:

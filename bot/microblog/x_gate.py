@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from bot.microblog.ids import base36
 from bot.microblog.model import Account
 from bot.microblog.world import World
 from bot.microblog.x_errors import PROBLEMS, XError, invalid
-from bot.microblog.x_shapes import DEFAULTS, Wanted
+from bot.microblog.x_shapes import DEFAULTS, Json, Wanted
 
 WINDOW_S = 900
 HEADERS = "microblog.headers"
@@ -55,14 +56,19 @@ class XGate:
         self.world = world
         self._windows: dict[tuple[str, str], tuple[int, int]] = {}
 
-    def enter(self, request: Request, endpoint: str, *, user: bool = False) -> Account | None:
-        """The calling account, None for app-only. Raises XError: 401, 403 (user context needed), 429 with its headers."""
+    def enter(self, request: Request, endpoint: str) -> Account | None:
+        """The calling account, None for app-only. Raises XError: 401, 429 with its headers."""
         account, caller = self._caller(request)
         request.scope[HEADERS] = self._count(caller, endpoint)
         if int(request.scope[HEADERS]["x-rate-limit-remaining"]) < 0:
             request.scope[HEADERS]["x-rate-limit-remaining"] = "0"
             raise XError(429)
-        if user and account is None:
+        return account
+
+    def enter_as_user(self, request: Request, endpoint: str) -> Account:
+        """As :meth:`enter`, in user context; app-only is XError 403."""
+        account = self.enter(request, endpoint)
+        if account is None:
             raise XError(
                 403,
                 "Authenticating with OAuth 2.0 Application-Only is forbidden for this endpoint.  Supported authentication "
@@ -174,6 +180,11 @@ class XParams:
                 raise invalid(name, unknown[0], f"The `{name}` query parameter value [{unknown[0]}] is not one of the known")
             sets[name] = frozenset(values | DEFAULTS.get(name, set()))
         return Wanted(sets["tweet.fields"], sets["user.fields"], sets["media.fields"], sets["place.fields"], sets["expansions"])
+
+
+def answered(request: Request, body: Json, status: int = 200) -> JSONResponse:
+    """A success with its rate-limit headers."""
+    return JSONResponse(body, status, headers=request.scope.get(HEADERS))
 
 
 def page_token(post_id: int) -> str:

@@ -43,9 +43,10 @@ def when(at: datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A text as X shows it: leading mention of whom it answers, t.co addresses; with its entities."""
+    """A text as X gives it: leading mentions of whom it answers, t.co addresses; what a reader sees of it stands in ``range``."""
 
     text: str
+    range: tuple[int, int]
     entities: Json
 
 
@@ -77,6 +78,7 @@ class XShapes:
         body: Json = {
             "id": number,
             "text": shown.text,
+            "display_text_range": list(shown.range),
             "edit_history_tweet_ids": [number],
             "author_id": account.x_id,
             "conversation_id": str(entry.conversation_id),
@@ -113,17 +115,16 @@ class XShapes:
         if entry.repost_of is not None:
             original = self.world.entry(entry.repost_of)
             text = f"RT @{self.world.account(original.author).username}: {self.shown(original).text}"
-        elif entry.reply_to is not None:
-            handle = self.world.account(self.world.entry(entry.reply_to).author).username
-            if not text.lower().startswith(f"@{handle.lower()}"):
-                text = f"@{handle} {text}"
+        lead = "".join(f"@{handle} " for handle in self.world.led_by(entry))
+        text = lead + text
+        seen = (len(lead), len(text))
         media = {}
         if entry.photos:
             short = words.short_link(f"photo:{entry.id}")
             media[short] = self.world.photos[entry.photos[0]].media_key
             expanded[short] = f"https://x.com/{self.world.account(entry.author).username}/status/{entry.id}/photo/1"
             text = f"{text} {short}".strip()
-        return Shown(text, self._entities(text, expanded, media))
+        return Shown(text, seen, self._entities(text, expanded, media))
 
     def user(self, account: Account) -> Json:
         """Every field this server knows of an account."""
@@ -270,7 +271,7 @@ class XShapes:
         if "in_reply_to_user_id" in asked:
             keys += [self.world.entry(e.reply_to).author for e in entries if e.reply_to is not None]
         if "entities.mentions.username" in asked:
-            keys += [key for e in entries for key in self.world.named_in(self.shown(e).text, Side.X)]
+            keys += [key for e in entries for key in self.world.mentioned(e)]
         if "referenced_tweets.id.author_id" in asked:
             keys += [e.author for e in referenced]
         return [self.world.account(key) for key in dict.fromkeys(keys)]
