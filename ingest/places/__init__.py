@@ -1,0 +1,1 @@
+"""How a place is read: names (lexicon), their surroundings (cues), texts, coordinates, and the weighing of all of it."""
