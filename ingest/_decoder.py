@@ -217,6 +217,11 @@ def _renew_cpu(seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (most, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
+def _peak_bytes() -> int:
+    """The most resident memory this process ever had (Linux counts it in KiB, macOS in bytes)."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
 def serve(sock: socket.socket, cpu_s: int) -> None:
     """Answer requests until the other side closes the connection."""
     while (head := _receive(sock, 4)) is not None:
@@ -229,7 +234,7 @@ def serve(sock: socket.socket, cpu_s: int) -> None:
             return
         _renew_cpu(cpu_s)
         reply, pixels = _answer(request, bytes(data))
-        encoded = json.dumps(reply).encode()
+        encoded = json.dumps({**reply, "peak_bytes": _peak_bytes()}).encode()
         sock.sendall(len(encoded).to_bytes(4, "big") + encoded)
         sock.sendall(pixels)
 

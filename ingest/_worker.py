@@ -48,12 +48,14 @@ class _Lost(Exception):
 class Worker:
     """One decoding process and its connection. One question at a time; others wait."""
 
-    def __init__(self, limits: PhotoLimits) -> None:
+    def __init__(self, limits: PhotoLimits, module: str = "ingest._decoder") -> None:
         self._limits = limits
+        self._module = module
         self._process: subprocess.Popen[bytes] | None = None
         self._sock: socket.socket | None = None
         self._done = 0
         self._lock = threading.Lock()
+        self.peak_bytes = 0
 
     @property
     def pid(self) -> int | None:
@@ -73,7 +75,7 @@ class Worker:
             except TimeoutError:
                 self._end()
                 raise PhotoUnavailable(f"the decoder gave no answer within {self._limits.wall_s:g} s") from None
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
                 self._end()
                 raise PhotoRefused("the decoder's answer makes no sense") from error
         if "refused" in reply:
@@ -112,7 +114,9 @@ class Worker:
         if length > _MOST_REPLY_BYTES:
             raise ValueError("reply too long")
         reply = json.loads(bytes(self._receive(length, deadline)))
-        return reply, self._receive(_announced(reply, limits.max_side_px), deadline)
+        raw = self._receive(_announced(reply, "pixels" in want, limits.max_side_px), deadline)
+        self.peak_bytes = max(self.peak_bytes, int(reply["peak_bytes"]))
+        return reply, raw
 
     def _send(self, data: bytes, deadline: float) -> None:
         assert self._sock is not None
@@ -140,7 +144,7 @@ class Worker:
         with there, tempfile.TemporaryFile() as errors:
             self._sock = here
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "ingest._decoder", str(limits.memory_bytes), str(limits.cpu_s)],
+                [sys.executable, "-P", "-m", self._module, str(limits.memory_bytes), str(limits.cpu_s)],
                 stdin=there.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
@@ -170,14 +174,16 @@ class Worker:
         return code
 
 
-def _announced(reply: dict[str, Any], max_side_px: int) -> int:
-    """The size of the raw bytes behind ``reply``: none, or exactly the pixels of its shape.
+def _announced(reply: dict[str, Any], pixels: bool, max_side_px: int) -> int:
+    """The size of the raw bytes behind ``reply``: exactly the pixels of its shape where they were asked for, else none.
 
     Raises:
-        ValueError, KeyError, TypeError: it announces anything else.
+        ValueError, KeyError, TypeError, OverflowError: it announces anything else.
     """
     size = int(reply["size"])
-    if size == 0:
+    if "refused" in reply or not pixels:
+        if size:
+            raise ValueError("bytes that nobody asked for")
         return 0
     height, width = reply["shape"]
     if not (0 < height <= max_side_px and 0 < width <= max_side_px and size == height * width * 3):

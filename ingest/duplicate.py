@@ -39,7 +39,7 @@ NEAR_BITS = 6
 """Photos this many bits apart or less look like the same photo."""
 
 SAME_LIKENESS = 0.93
-"""From this :func:`likeness` on two photos are the same: different portraits reached 0.89, recompressed ones (q 10) begin at 0.94."""
+"""From this :func:`likeness` on two photos are the same: different portraits reached 0.89, recompressed ones begin at 0.94."""
 
 _FLAT_DEVIATION = 3.0  # of 255, over 32x32; the flattest real photo measured has 9
 _HASHED_PX = 512

@@ -20,7 +20,7 @@ Tags = Mapping[str, object]
 CHINA = timezone(timedelta(hours=8))
 _TIME = re.compile(r"(\d{4})[:\-/](\d{1,2})[:\-/](\d{1,2})[ T](\d{1,2}):(\d{1,2}):(\d{1,2})", re.ASCII)
 _OFFSET = re.compile(r"([+-])(\d{2}):?(\d{2})", re.ASCII)
-_FIRST_YEAR = 1995  # EXIF 1.0 is of October 1995
+_FIRST_YEAR, _LAST_YEAR = 1995, 2099  # EXIF 1.0 is of October 1995
 _WGS84 = re.compile(r"WGS[-_ ]?(19)?84", re.IGNORECASE)
 _GCJ02 = re.compile(r"GCJ[-_ ]?02", re.IGNORECASE)
 
@@ -68,8 +68,8 @@ def _parse_time(text: str, offset: str) -> tuple[datetime | None, str]:
     if match is None:
         return None, "not a time"
     year, month, day, hour, minute, second = (int(part) for part in match.groups())
-    if year < _FIRST_YEAR:
-        return None, "before there was EXIF: a clock never set"
+    if not _FIRST_YEAR <= year <= _LAST_YEAR:
+        return None, "a year without EXIF: a clock never set"
     if (month, day, hour, minute) == (1, 1, 0, 0):
         return None, "a factory default: a clock never set"
     zone, why = _zone(offset)

@@ -67,6 +67,16 @@ class Decoder:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
+    @property
+    def pids(self) -> list[int | None]:
+        """The processes' ids, None where none runs."""
+        return [worker.pid for worker in self._workers]
+
+    @property
+    def peak_bytes(self) -> int:
+        """The most resident memory a process reported after a photo, 0 before the first. A lost one reports nothing."""
+        return max(worker.peak_bytes for worker in self._workers)
+
     def close(self) -> None:
         """End the processes. The decoder may be used again: they start anew."""
         for worker in self._workers:
@@ -80,7 +90,7 @@ class Decoder:
             PhotoUnavailable: the decoder gave no answer in time on an overloaded machine. Try again later.
         """
         reply, _ = self._ask(data, "facts")
-        return _photo(data, reply)
+        return _photo(data, reply, self.limits)
 
     def pixels(self, data: bytes) -> Pixels:
         """Return the upright RGB pixels (of an animation: its first frame), sides at most ``limits.max_side_px``.
@@ -93,7 +103,7 @@ class Decoder:
     def read(self, data: bytes) -> tuple[Photo, Pixels]:
         """:meth:`open` and :meth:`pixels` for the price of one."""
         reply, raw = self._ask(data, "facts", "pixels")
-        return _photo(data, reply), _array(reply, raw)
+        return _photo(data, reply, self.limits), _array(reply, raw)
 
     def strip(self, data: bytes, max_side_px: int = 2048) -> bytes:
         """Return a clean JPEG to show: upright, without EXIF, profile, comments or anything behind the photo.
@@ -151,14 +161,14 @@ def crop(pixels: Pixels, box: Box, margin: float = 0.35) -> Pixels:
     return pixels[top:bottom, left:right]
 
 
-def _photo(data: bytes, reply: dict[str, Any]) -> Photo:
+def _photo(data: bytes, reply: dict[str, Any], limits: PhotoLimits) -> Photo:
     """The reply as a :class:`Photo`, each value held against what it may be: the decoder's word is not trusted either."""
     try:
         width, height, phash, name = int(reply["width_px"]), int(reply["height_px"]), str(reply["phash"]), str(reply["format"])
         tags = dict(reply["exif"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise PhotoRefused("the decoder's answer makes no sense") from error
-    if name not in FORMATS or width < 1 or height < 1 or not _PHASH.fullmatch(phash):
+    if name not in FORMATS or min(width, height) < 1 or width * height > limits.max_pixels or not _PHASH.fullmatch(phash):
         raise PhotoRefused("the decoder's answer makes no sense")
     return Photo(
         sha256=hashlib.sha256(data).hexdigest(),
