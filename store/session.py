@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Executable
 from sqlalchemy.engine import Connection, CursorResult
-from sqlalchemy.exc import StatementError
+from sqlalchemy.exc import SQLAlchemyError
 
 from store import dialect, migrate
 from store.errors import StoreError
@@ -25,6 +25,8 @@ except ImportError:  # pragma: no cover - Windows has no flock; the bot's server
     fcntl = None  # type: ignore[assignment]
 
 SchemaState = Literal["empty", "current", "old", "newer"]
+CommitWatch = Callable[[str], None]
+"""Told ``before:NAME`` and ``after:NAME`` around each commit; tests kill the process there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Store:
         self.url = url
         self.vault: Vault = vault or PlainVault()
         self._clock = clock
-        self.watch: Callable[[str], None] | None = None
+        self.watch: CommitWatch | None = None
         self._engine = dialect.connect(url)
         self.path = Path(self._engine.url.database or "")
 
@@ -83,7 +85,7 @@ class Store:
         try:
             with self._engine.connect().execution_options(writes=writes) as connection, connection.begin():
                 yield Tx(connection, self._clock(), self.vault)
-        except StatementError as error:
+        except SQLAlchemyError as error:
             raise dialect.translate(error) from error
 
     def migrate(self) -> None:

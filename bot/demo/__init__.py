@@ -1,1 +1,1 @@
-"""The demo: the whole pipeline on a local microblog, with photos that the installed packages ship."""
+"""The demo: the real bot on the local microblog, with real photos of public figures standing in for cases."""

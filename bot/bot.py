@@ -1,0 +1,49 @@
+"""The parts of a running bot, put together by wiring.py and handed to every step."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from bot.alerts.compose import Templates
+from bot.faces import FaceBook
+from bot.platforms.base import Platform, PlatformSettings
+from bot.settings import Settings
+from ingest.photo import Decoder
+from store.model import Clock
+from store.photos import PhotoFiles
+from store.session import Store
+
+
+@dataclass(slots=True)
+class PlatformSeat:
+    """A platform in use: its object, its settings, and what was learnt about the bot's own account there."""
+
+    name: str
+    platform: Platform
+    settings: PlatformSettings
+    live: bool
+    own_id: str = ""
+    own_handle: str = ""
+    quiet_until: datetime | None = None
+    checked_handles: dict[int, date] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """Everything a step needs. ``stopping`` is set by SIGTERM: steps end after the post in hand."""
+
+    settings: Settings
+    zone: ZoneInfo
+    clock: Clock
+    store: Store
+    files: PhotoFiles
+    seats: Mapping[str, PlatformSeat]
+    decoder: Decoder
+    faces: FaceBook
+    templates: Templates
+    stopping: threading.Event = field(default_factory=threading.Event)
+    unusable_case_photos: set[int] = field(default_factory=set)

@@ -1,0 +1,75 @@
+"""``demo``: the whole pipeline on the local microblog, with a table of what happened."""
+
+from __future__ import annotations
+
+import threading
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from bot import schedule
+from bot.commands.common import DEFAULT_CONFIG, EXIT_PROBLEM, ConfigOption, JsonOption, emit_json, err, out, table
+from bot.demo.run import DemoReport, play, stage
+from bot.settings import load_settings
+from bot.wiring import configure_logs, open_bot
+
+
+def demo(
+    config: ConfigOption = DEFAULT_CONFIG,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the microblog page and the bot running afterwards.")] = False,
+    browser: Annotated[bool, typer.Option("--open", help="With --keep: open the page in a browser.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Play the demo: real photos, posted to a local microblog, polled, stored, matched, answered, officials mentioned."""
+    loaded = load_settings(config)
+    quiet = loaded.settings.log.model_copy(update={"level": "error"})
+    local = type(loaded)(loaded.path, loaded.settings.model_copy(update={"log": quiet}), loaded.secrets, loaded.modules)
+    configure_logs(local)
+    folder = Path(loaded.settings.store.photos_dir).parent / "demo"
+    with stage(local, folder) as (microblog, turned):
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        with Progress(*columns, console=err, transient=True, disable=as_json) as progress:
+            task = progress.add_task("opening the face engine ...", total=None)
+            report = play(microblog, turned, folder, lambda words: progress.update(task, description=words))
+        if as_json:
+            emit_json(report)
+        else:
+            show(report, folder)
+        if keep:
+            out.print(f"\nThe page stays up: {microblog.url}  (post a photo there and watch the answer arrive; Ctrl-C ends it)")
+            if browser:
+                threading.Thread(target=webbrowser.open, args=(microblog.url,), daemon=True).start()
+            with open_bot(turned) as bot:
+                schedule.run(bot, lambda line: out.print(f"{bot.clock().astimezone(bot.zone):%H:%M:%S} {line}", markup=False))
+    if report.failures:
+        raise typer.Exit(EXIT_PROBLEM)
+
+
+def show(report: DemoReport, folder: Path) -> None:
+    """Print the table of what happened, and where to look."""
+    table(
+        "What happened to each post",
+        ("post", "side", "reference", "place", "candidate", "answer", "officials", "as expected", "why it is here"),
+        (
+            (o.post.key, o.post.side.value, o.ref, o.place, o.best_band, o.answer.split(":")[0], o.alert,
+             "yes" if o.as_expected else "NO", o.post.note)
+            for o in report.outcomes
+        ),
+    )  # fmt: skip
+    out.print(
+        f"{sum(report.polled.values())} posts polled ({report.polled['weibo']} from the Weibo side,"
+        f" {report.polled['x']} from the X side), {report.real_photos} real photos, {report.true_alerts} true matches alerted,"
+        f" {report.silent_faces} non-matching faces not alerted, in {report.seconds:.0f} s.",
+        markup=False,
+    )
+    if report.failures:
+        err.print("Not as promised:", style="bold red")
+        for failure in report.failures:
+            err.print(f"  {failure}", markup=False)
+    out.print(
+        f"To look further: the database is {folder / 'suishoupai.sqlite'}, photos are in {folder / 'photos'}.", markup=False
+    )
+    out.print("Next: ./run.sh demo --keep leaves the microblog's page up, so that you can post a photo by hand.", markup=False)

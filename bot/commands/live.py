@@ -1,0 +1,126 @@
+"""``demo``, ``run``, ``poll``, ``status``, ``migrate``, ``microblog``: the bot at work."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bot import pipeline, schedule
+from bot.commands.common import DEFAULT_CONFIG, EXIT_PLATFORM, ConfigOption, JsonOption, emit_json, err, out, table
+from bot.commands.demo import demo
+from bot.settings import load_settings
+from bot.steps import housekeeping
+from bot.wiring import configure_logs, open_bot, open_store
+from store import status as figures
+from store.model import AlertState
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the top level."""
+    app.command(epilog="Example: suishoupai demo --keep")(demo)
+    app.command(epilog="Example: suishoupai run --config live.yaml")(run)
+    app.command(epilog="Example: suishoupai poll --json")(poll)
+    app.command(epilog="Example: suishoupai status --json")(status)
+    app.command(epilog="Example: suishoupai migrate")(migrate)
+    app.command(epilog="Example: suishoupai microblog --port 8765")(microblog)
+
+
+def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Run the bot: poll, match, answer and alert on schedule, until SIGTERM or Ctrl-C."""
+    loaded = load_settings(config)
+    configure_logs(loaded)
+    with open_bot(loaded) as bot:
+        names = ", ".join(f"{s.name} ({'LIVE' if s.live else 'local'})" for s in bot.seats.values()) or "no platform enabled"
+        out.print(f"suishoupai runs: {names}; alerts.release: {bot.settings.alerts.release}. Ctrl-C ends it.", markup=False)
+        schedule.run(bot, lambda line: out.print(f"{bot.clock().astimezone(bot.zone):%H:%M:%S} {line}", markup=False))
+    out.print("stopped cleanly")
+
+
+def poll(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """One round: read what is new, work, say what is due; then exit. Code 5 where a platform could not be read."""
+    loaded = load_settings(config)
+    configure_logs(loaded)
+    with open_bot(loaded) as bot:
+        housekeeping.recover(bot)
+        done = pipeline.run_round(bot)
+    if as_json:
+        emit_json(done)
+    else:
+        for polled in done.polled:
+            out.print(schedule.describe_poll(polled), markup=False)
+        out.print(schedule.describe_work(done.steps, done.reverse_hits), markup=False)
+        for delivered in done.delivered:
+            out.print(schedule.describe_delivery(delivered), markup=False)
+    if any(polled.outcome != "ok" for polled in done.polled):
+        raise typer.Exit(EXIT_PLATFORM)
+
+
+def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """What is polled, waiting, held and doubtful."""
+    loaded = load_settings(config)
+    store = open_store(loaded.settings)
+    with store.read() as tx:
+        now = figures.figures(tx)
+    store.close()
+    if as_json:
+        emit_json(now)
+        return
+    zone = loaded.settings.zone
+    table(
+        "Streams",
+        ("stream", "last success", "lag", "last outcome", "error"),
+        (
+            (s.key, s.last_success_at and f"{s.last_success_at.astimezone(zone):%m-%d %H:%M:%S}", _short(s.lag), s.last_outcome,
+             s.last_error)
+            for s in now.streams
+        ),
+        empty="nothing polled yet; suishoupai poll",
+    )  # fmt: skip
+    table("Posts", ("step", "posts"), ((step.value, n) for step, n in now.posts.items() if n))
+    table(
+        "Remembered",
+        ("what", "count"),
+        (
+            ("photos", now.photos),
+            ("sightings", now.sightings),
+            ("open candidates", now.candidates_open),
+            *((f"cases {state.value}", n) for state, n in now.cases.items() if n),
+            *((f"leads {state.value}", n) for state, n in now.leads.items() if n),
+        ),
+    )
+    table("Messages", ("state", "messages"), ((state.value, n) for state, n in now.alerts.items() if n))
+    if now.alerts[AlertState.HELD] or now.alerts[AlertState.UNKNOWN]:
+        out.print(
+            f"{now.alerts[AlertState.HELD]} held and {now.alerts[AlertState.UNKNOWN]} doubtful message(s) wait for a person: "
+            "suishoupai alerts list --state held",
+            markup=False,
+        )
+
+
+def migrate(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Bring the database's tables to this version; safe to repeat."""
+    store = open_store(load_settings(config).settings, migrate=True)
+    with store.read():
+        out.print(f"{store.path}: tables are current", markup=False)
+    store.close()
+
+
+def microblog(
+    config: ConfigOption = DEFAULT_CONFIG,
+    port: Annotated[int | None, typer.Option(help="Port on 127.0.0.1; default: microblog.port of the settings.")] = None,
+) -> None:
+    """Serve the local microblog alone: `suishoupai run` with config.yaml as it stands then talks to it."""
+    from bot.microblog.server import Microblog
+
+    settings = load_settings(config).settings
+    with Microblog(port=settings.microblog.port if port is None else port) as server:
+        out.print(f"the local microblog is at {server.url}; Ctrl-C ends it", markup=False)
+        try:
+            server.wait()
+        except KeyboardInterrupt:
+            err.print("stopped")
+
+
+def _short(lag: object) -> str:
+    return "" if lag is None else str(lag).split(".")[0]

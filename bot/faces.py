@@ -1,0 +1,62 @@
+"""The face engine and the gallery of registered cases, kept in step with the store."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from matcher.calibrate import BandTargets, Calibration, Calibrator
+from matcher.compare import Outcome, Probe, search
+from matcher.engines.base import Engine, Vector
+from matcher.gallery import Gallery
+from store import cases, gallery
+from store.session import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """Which model pack made the vectors."""
+
+    id: str
+    sha256: str
+
+
+class FaceBook:
+    """An opened engine with the present gallery. :meth:`sync` takes in what changed; safe to share between threads."""
+
+    def __init__(self, engine: Engine, targets: BandTargets, keep: int) -> None:
+        self.engine = engine
+        self.pack = Pack(engine.pack_id, engine.pack_sha256)
+        self.gallery = Gallery(engine.dimension, engine.pack_id, engine.pack_sha256)
+        self._calibrator = Calibrator(targets)
+        self._keep = keep
+        self._seq = 0
+        self._lock = threading.Lock()
+
+    def sync(self, tx: Tx) -> int:
+        """Bring the gallery to the store's present state. Returns how many cases changed; costs one look-up where none did."""
+        with self._lock:
+            seq, changed = cases.changed_since(tx, self._seq)
+            if not changed:
+                return 0
+            vectors: dict[int, list[Vector]] = defaultdict(list)
+            for face in gallery.gallery(tx, self.pack.sha256, changed):
+                vectors[face.case_id].append(face.vector)
+            for case_id in changed:
+                if case_id in vectors:
+                    self.gallery.put(case_id, vectors[case_id], self.pack.sha256)
+                else:
+                    self.gallery.remove(case_id)
+            self._seq = seq
+            return len(changed)
+
+    @property
+    def calibration(self) -> Calibration:
+        """What a score means in the present gallery."""
+        return self._calibrator.of(self.gallery)
+
+    def search(self, probes: Sequence[Probe], excluded: Collection[tuple[int, int]]) -> Outcome:
+        """Search the faces of one photo among the verified cases; see :func:`matcher.compare.search`."""
+        return search(probes, self.gallery, self.calibration, excluded=excluded, keep=self._keep)

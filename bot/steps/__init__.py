@@ -1,0 +1,1 @@
+"""The pipeline's steps: poll -> extract -> match -> alert, each storing its effect together with its mark."""

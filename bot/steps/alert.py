@@ -1,0 +1,268 @@
+"""Alert: from a matched sighting to the outbox. Gathers the situation, lets bot/alerts/decide.py decide, stores what follows."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+
+from bot.alerts.compose import compose
+from bot.alerts.decide import Alert, Answer, Candidate, Decision, Policy, Situation, decide
+from bot.alerts.officials import RoutingRules, choose
+from bot.bot import Bot, PlatformSeat
+from bot.log import get
+from bot.steps import asked
+from ingest.divisions import table as divisions
+from store import alerts, audit, cases, leads, matches, officials, posts, sightings
+from store.alerts import Mention, NewAlert
+from store.faces import faces_of_photo
+from store.media import MediaState
+from store.model import AlertState, Band, CaseState, MessageKind, OfficialAccount, Post, Where
+from store.posts import Step, StoredPost
+from store.refs import ALPHABET
+from store.session import Tx
+from store.sightings import Sighting, SightingState
+
+log = get("alert")
+
+
+def alert(bot: Bot, row: int) -> None:
+    """Take one matched post to DECIDED: its answer and alert in the outbox, its leads opened, all in one transaction."""
+    with bot.store.write("alert.decided") as tx:
+        stored = posts.get(tx, row)
+        seat = bot.seats.get(stored.platform)
+        if stored.post is None or seat is None:
+            posts.mark(tx, row, Step.IGNORED, "malformed, or its platform is not in the settings")
+            return
+        sighting = _sighting_of(tx, stored)
+        situation = gather(tx, bot, seat, stored, stored.post, sighting)
+        decision = decide(situation, policy(bot))
+        _store(tx, bot, seat, stored, sighting, situation, decision)
+        posts.mark(tx, row, Step.DECIDED, "; ".join(why for why in decision.why if why))
+
+
+def policy(bot: Bot) -> Policy:
+    """The operator's settings as the decision takes them."""
+    settings = bot.settings.alerts
+    return Policy(
+        auto_release=settings.release == "auto",
+        max_age=timedelta(hours=settings.max_age_hours),
+        answer_max_age=timedelta(hours=settings.answer_max_age_hours),
+        cap_hour=settings.caps.per_hour,
+        cap_day=settings.caps.per_day,
+        cap_official_day=settings.caps.per_official_per_day,
+        quiet_now=in_quiet_hours(bot),
+    )
+
+
+def in_quiet_hours(bot: Bot) -> bool:
+    """Whether it is now between the hours of ``alerts.quiet_hours`` (which may run over midnight)."""
+    hours = bot.settings.alerts.quiet_hours
+    if hours is None:
+        return False
+    start, end = hours
+    hour = bot.clock().astimezone(bot.zone).hour
+    return start <= hour < end if start < end else hour >= start or hour < end
+
+
+def routing(bot: Bot) -> RoutingRules:
+    """The operator's routing settings as the directory takes them."""
+    settings = bot.settings.alerts.routing
+    return RoutingRules(types=settings.types, max_mentions=settings.max_mentions, max_age_days=settings.max_age_days)
+
+
+def gather(tx: Tx, bot: Bot, seat: PlatformSeat, stored: StoredPost, post: Post, sighting: Sighting | None) -> Situation:
+    """Everything the decision needs to know about one post, read in the transaction that stores the decision."""
+    day, hour = tx.now - timedelta(days=1), tx.now - timedelta(hours=1)
+    own = sighting is not None and sighting.post_id == stored.id
+    accounts, accounts_why = _accounts(tx, bot, seat, sighting) if own else ((), "")
+    usable = [picture for picture in stored.media if picture.state is MediaState.STORED]
+    if not own and sighting is not None:
+        usable = [picture for picture in posts.get(tx, sighting.post_id).media if picture.state is MediaState.STORED]
+    wants_silence = asked.is_opt_out(post) and posts.opt_out(tx, post.platform, post.author.id, tx.now)
+    where = sighting.where if sighting is not None else Where()
+    return Situation(
+        now=tx.now,
+        posted_at=post.posted_at,
+        capabilities=seat.platform.rules.capabilities,
+        where=where,
+        summons=post.summons,
+        silent=stored.silent or not stored.direct,
+        deleted=stored.deleted_at is not None,
+        from_bot=post.author.automated or (bool(seat.own_id) and post.author.id == seat.own_id),
+        opted_out=posts.opted_out(tx, post.platform, post.author.id),
+        opt_out_request=wants_silence,
+        thread_answered=post.thread_id is not None and alerts.answered_thread(tx, post.platform, post.thread_id),
+        photos=max(len(stored.media), len(usable)),
+        photos_usable=len(usable),
+        faces=sum(len(faces_of_photo(tx, p.photo_id, bot.faces.pack.sha256)) for p in usable if p.photo_id is not None),
+        candidates=_candidates(tx, stored) if own else (),
+        accounts=accounts,
+        accounts_why=accounts_why,
+        already_alerted=sighting is not None and _alerted(tx, post.platform, sighting),
+        duplicate=sighting is not None and sighting.duplicate_of is not None,
+        with_parents=sighting is not None and _with_parents(tx, sighting),
+        sent_last_hour=alerts.sent_since(tx, post.platform, MessageKind.ALERT, hour),
+        sent_last_day=alerts.sent_since(tx, post.platform, MessageKind.ALERT, day),
+        mentions_last_day={account.id: alerts.mentions_since(tx, account.id, day) for account in accounts},
+    )
+
+
+def _sighting_of(tx: Tx, stored: StoredPost) -> Sighting | None:
+    """The post's own sighting, or that of the original it reposts: a repost is a link to it."""
+    found = sightings.of_post(tx, stored.id)
+    return found if found is not None or stored.repost_of_id is None else sightings.of_post(tx, stored.repost_of_id)
+
+
+def _accounts(tx: Tx, bot: Bot, seat: PlatformSeat, sighting: Sighting | None) -> tuple[tuple[OfficialAccount, ...], str]:
+    if sighting is None or not sighting.where.settled:
+        return (), "the place is not certain"
+    today = tx.now.astimezone(bot.zone).date()
+    listed = officials.accounts(tx, seat.name)
+    choice = choose(sighting.where, listed, platform=seat.name, rules=routing(bot), today=today, ancestors=_ancestors)
+    return choice.accounts, "; ".join(choice.steps)
+
+
+def _ancestors(adcode: str) -> list[str]:
+    return [division.adcode for division in divisions().ancestors(adcode)]
+
+
+def _candidates(tx: Tx, stored: StoredPost) -> tuple[Candidate, ...]:
+    states = {}
+    found = []
+    for candidate in matches.of_post(tx, stored.id):
+        if candidate.case_id not in states:
+            states[candidate.case_id] = cases.get(tx, candidate.case_id).state
+        found.append(
+            Candidate(
+                candidate.case_id,
+                candidate.band,
+                case_open=states[candidate.case_id] is CaseState.VERIFIED,
+                rejected=candidate.state is matches.CandidateState.REJECTED,
+            )
+        )
+    return tuple(found)
+
+
+def _alerted(tx: Tx, platform: str, sighting: Sighting) -> bool:
+    """Whether officials were (or are about to be) called for this sighting, or for the one whose photo it repeats."""
+    post_rows = [sighting.post_id]
+    if sighting.duplicate_of is not None:
+        post_rows.append(sightings.get(tx, sighting.duplicate_of).post_id)
+    ids = [posts.get(tx, row).post_id for row in post_rows]
+    said = (AlertState.READY, AlertState.SENDING, AlertState.SENT, AlertState.UNKNOWN)
+    earlier = (a for i in ids for a in alerts.listing(tx, kind=MessageKind.ALERT, platform=platform, target_post_id=i))
+    return any(alert.state in said for alert in earlier)
+
+
+def _with_parents(tx: Tx, sighting: Sighting) -> bool:
+    rows = [sighting] + ([sightings.get(tx, sighting.duplicate_of)] if sighting.duplicate_of is not None else [])
+    return any(one.state is SightingState.WITH_PARENTS for one in rows)
+
+
+# --- storing what was decided -----------------------------------------------------------------------------------
+
+
+def _store(
+    tx: Tx, bot: Bot, seat: PlatformSeat, stored: StoredPost, sighting: Sighting | None, situation: Situation, decision: Decision
+) -> None:
+    lead_ids = _open_leads(tx, stored, sighting, decision)
+    ref = sighting.ref if sighting is not None else "N-" + "".join(secrets.choice(ALPHABET) for _ in range(5))
+    if decision.answer is not None:
+        _propose_answer(tx, bot, seat, stored, sighting, ref, decision.answer)
+    if decision.alert is not None and sighting is not None:
+        _propose_alert(tx, bot, seat, stored, sighting, decision.alert, lead_ids, situation)
+
+
+def _open_leads(tx: Tx, stored: StoredPost, sighting: Sighting | None, decision: Decision) -> list[int]:
+    if sighting is None:
+        return []
+    best = {c.case_id: c for c in reversed(matches.of_post(tx, stored.id))}
+    opened = []
+    for case_id in decision.leads:
+        candidate = best[case_id]
+        why = f"{candidate.band.value} band: {candidate.why}"
+        opened.append(leads.open_lead(tx, sighting.id, case_id, candidate_id=candidate.id, who="bot", why=why).id)
+    return opened
+
+
+def _propose_answer(
+    tx: Tx, bot: Bot, seat: PlatformSeat, stored: StoredPost, sighting: Sighting | None, ref: str, answer: Answer
+) -> None:
+    post = stored.post
+    assert post is not None  # alert() returned before for a malformed one
+    rules = seat.platform.rules
+    size, length = rules.max_length, rules.length
+    text = compose(bot.templates, answer.template, lang=post.lang, ref=ref, max_length=size, length=length, late=answer.late)
+    scope = "opt_out" if answer.template == "answer_opted_out" else ""
+    alerts.propose(
+        tx,
+        NewAlert(
+            platform=post.platform,
+            target_post_id=post.id,
+            kind=MessageKind.ANSWER,
+            ref=ref,
+            text=text,
+            scope=scope,
+            reply_to_id=post.id,
+            thread_id=post.thread_id,
+            sighting_id=None if sighting is None else sighting.id,
+        ),
+    )
+
+
+def _propose_alert(
+    tx: Tx,
+    bot: Bot,
+    seat: PlatformSeat,
+    stored: StoredPost,
+    sighting: Sighting,
+    wanted: Alert,
+    lead_ids: list[int],
+    situation: Situation,
+) -> None:
+    post = stored.post
+    assert post is not None  # alert() returned before for a malformed one
+    number = alerts.propose(
+        tx,
+        NewAlert(
+            platform=post.platform,
+            target_post_id=post.id,
+            kind=MessageKind.ALERT,
+            ref=sighting.ref,
+            text=alert_text(bot, seat, post, sighting, wanted.accounts, _never(tx, situation)),
+            reply_to_id=post.id,
+            thread_id=post.thread_id,
+            mentions=tuple(Mention(account.handle, account.id) for account in wanted.accounts),
+            lead_id=lead_ids[0] if lead_ids else None,
+            sighting_id=sighting.id,
+            state=AlertState.HELD if wanted.held else AlertState.READY,
+            hold_reason=wanted.held or None,
+        ),
+    )
+    if number is not None:
+        audit.append(tx, who="bot", what="alert.proposed", object=sighting.ref, details={"alert": number, "held": wanted.held})
+        log.info("alert", sighting=sighting.ref, alert=number, held=wanted.held, mentions=[a.handle for a in wanted.accounts])
+
+
+def alert_text(
+    bot: Bot, seat: PlatformSeat, post: Post, sighting: Sighting, accounts: tuple[OfficialAccount, ...], never: list[str]
+) -> str:
+    """The words that call officials; for an alert without accounts, the draft a person will address."""
+    rules, base = seat.platform.rules, bot.settings.alerts.console_url.rstrip("/")
+    return compose(
+        bot.templates,
+        "alert",
+        lang=post.lang,
+        ref=sighting.ref,
+        max_length=rules.max_length,
+        length=rules.length,
+        mentions=[rules.mention(account.handle) for account in accounts],
+        link=f"{base}/s/{sighting.ref}" if base else "",
+        never=never,
+    )
+
+
+def _never(tx: Tx, situation: Situation) -> list[str]:
+    """Words that must not appear: the names and references of the cases this sighting may concern."""
+    concerned = [cases.get(tx, c.case_id) for c in situation.candidates if c.band is not Band.NONE]
+    return [word for case in concerned for word in (case.fields.name, case.ref)]

@@ -1,0 +1,24 @@
+"""What a post asks of the bot, read from its words: at present, only to be left alone."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from store.model import Post
+
+_NOISE = re.compile(r"@[\w\-·]+|https?://\S+|[\s!！。.,，~～\"“”'‘’]+")
+_OPT_OUT = frozenset(
+    {"退订", "td", "t", "stop", "unsubscribe", "取消订阅", "不要再回复", "别再回复", "不要打扰", "别打扰", "请勿打扰"}
+)
+
+
+def is_opt_out(post: Post) -> bool:
+    """True where the author tagged or answered the bot and the words beside handles and signs are just a wish for silence.
+
+    A whole post such as "stop" counts; a sentence that happens to hold the word does not: silence is permanent.
+    """
+    if not post.summons and post.reply_to_id is None:
+        return False
+    words = _NOISE.sub("", unicodedata.normalize("NFKC", post.text)).casefold()
+    return words in _OPT_OUT

@@ -1,0 +1,103 @@
+"""The per-post boundary: the one place where any error is caught, recorded with its post, and the round goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot.bot import Bot
+from bot.log import get
+from store import posts
+from store.errors import StoreError, SuishoupaiError
+from store.posts import Step
+
+log = get("pipeline")
+
+Work = Callable[[Bot, int], None]
+
+
+class Later(SuishoupaiError):
+    """This post cannot go on yet for a reason that is not its own (its original is not read yet, a host is down).
+
+    ``seconds`` is how long to wait; it does not count as a failed attempt unless ``counts``.
+    """
+
+    def __init__(self, message: str, *, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """What one round of a step did: posts moved on, put off, and given up."""
+
+    step: Step
+    done: int = 0
+    later: int = 0
+    failed: int = 0
+
+    def __add__(self, other: StepReport) -> StepReport:
+        return StepReport(self.step, self.done + other.done, self.later + other.later, self.failed + other.failed)
+
+    @property
+    def moved(self) -> bool:
+        """Whether another round may find more to do at once."""
+        return self.done + self.failed > 0
+
+
+def each_post(bot: Bot, step: Step, work: Work) -> StepReport:
+    """Run ``work`` on every post waiting at ``step`` (at most ``schedule.batch``), stopping early on SIGTERM.
+
+    An error of one post is recorded with it and retried with growing pauses, at most ``schedule.attempts`` times; after that the
+    post is failed and stays readable. A failing store ends the round: nothing could be recorded.
+
+    Raises:
+        StoreError: the database or the photo folder failed.
+    """
+    with bot.store.read() as tx:
+        waiting = posts.pending(tx, step, tx.now, bot.settings.schedule.batch)
+    done = later = failed = 0
+    for row in waiting:
+        if bot.stopping.is_set():
+            break
+        try:
+            work(bot, row)
+            done += 1
+        except StoreError:
+            raise
+        except Later as pause:
+            _put_off(bot, row, str(pause), pause.seconds)
+            later += 1
+        except Exception as error:
+            # The one broad catch (design, rule 9): whatever a post does to us, it is recorded and the others go on.
+            if _give_up_or_retry(bot, row, step, error):
+                failed += 1
+            else:
+                later += 1
+    return StepReport(step, done, later, failed)
+
+
+def backoff(attempt: int) -> timedelta:
+    """Pause before try ``attempt`` + 1: 30 s, doubled each time, an hour at most."""
+    return timedelta(seconds=min(30.0 * 2 ** max(attempt, 0), 3600.0))
+
+
+def _put_off(bot: Bot, row: int, why: str, seconds: float) -> None:
+    with bot.store.write("post.later") as tx:
+        posts.defer(tx, row, why, tx.now + timedelta(seconds=seconds))
+
+
+def _give_up_or_retry(bot: Bot, row: int, step: Step, error: Exception) -> bool:
+    """Record the error; True when the post is given up."""
+    words = f"{step.value}: {type(error).__name__}: {error}"
+    known = isinstance(error, SuishoupaiError)
+    with bot.store.write("post.failed") as tx:
+        attempts = posts.get(tx, row).attempts
+        final = attempts + 1 >= bot.settings.schedule.attempts
+        if final:
+            posts.fail(tx, row, words)
+        else:
+            posts.defer(tx, row, words, tx.now + backoff(attempts))
+    log.log(30 if known else 40, "post failed" if final else "post put off", post=row, error=words, exc_info=not known)
+    return final

@@ -1,0 +1,156 @@
+"""Match: the faces of a sighting's photos against the verified cases, and a new case against all past sightings."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+
+from bot.bot import Bot
+from bot.log import get
+from ingest.duplicate import FLAT, NEAR_BITS
+from matcher.compare import Match, Probe, against_case
+from store import cases, faces, matches, photos, posts
+from store.errors import PhotoRefused
+from store.faces import FaceVector
+from store.matches import NewCandidate
+from store.model import Band, Capability
+from store.posts import Step
+from store.session import Tx
+
+log = get("match")
+
+
+def match(bot: Bot, row: int) -> None:
+    """Take one extracted post to MATCHED: its photos scanned for faces, its faces searched among the cases.
+
+    A platform whose terms do not allow it is never scanned. Candidates and mark are one transaction; a scan is kept on its
+    own, so that a crash in between does not cost it again.
+    """
+    with bot.store.read() as tx:
+        stored = posts.get(tx, row)
+        bot.faces.sync(tx)
+    seat = bot.seats.get(stored.platform)
+    allowed = seat is not None and seat.platform.rules.capabilities[Capability.MATCH_FACES].on
+    shown = [picture.photo_id for picture in stored.media if picture.photo_id is not None] if allowed else []
+    for photo_id in shown:
+        scan(bot, photo_id)
+    found = [(photo_id, search_photo(bot, photo_id)) for photo_id in shown]
+    with bot.store.write("match.done") as tx:
+        for photo_id, result in found:
+            _save(tx, bot, photo_id, result)
+        posts.mark(tx, row, Step.MATCHED)
+
+
+def scan(bot: Bot, photo_id: int) -> None:
+    """Find and embed the faces of one photo, once for each model pack."""
+    with bot.store.read() as tx:
+        if faces.scanned(tx, photo_id, bot.faces.pack.sha256):
+            return
+        sha256 = photos.get(tx, photo_id).sha256
+    try:
+        found = bot.faces.engine.faces(bot.decoder.pixels(bot.files.get(sha256)))
+    except PhotoRefused as error:
+        log.warning("a stored photo can no longer be decoded", photo=photo_id, error=str(error))
+        found = []
+    with bot.store.write("match.scanned") as tx:
+        faces.save_faces(tx, photo_id, bot.faces.pack.id, bot.faces.pack.sha256, found)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The candidates of one photo, by face id."""
+
+    by_face: dict[int, list[Match]]
+
+
+def search_photo(bot: Bot, photo_id: int) -> Found:
+    """Search the faces of one scanned photo among the verified cases, without the pairs that people rejected."""
+    with bot.store.read() as tx:
+        vectors = faces.of_photo_with_vectors(tx, photo_id, bot.faces.pack.sha256)
+        excluded = {(i, case) for i, face in enumerate(vectors) for case in matches.rejected_cases(tx, face.face_id)}
+        copies = _case_photos_like(tx, photo_id)
+    if not vectors:
+        return Found({})
+    outcome = bot.faces.search(_probes(vectors), excluded)
+    by_face: dict[int, list[Match]] = defaultdict(list)
+    for hit in outcome.matches:
+        by_face[vectors[hit.face_index].face_id].append(_mark_copy(hit, copies))
+    return Found(dict(by_face))
+
+
+def reverse(bot: Bot) -> int:
+    """Search every new or changed case among the faces of all past sightings. Returns how many posts gained a candidate.
+
+    Those posts go back to MATCHED, so that deciding looks at them once more; what was said before is not said again.
+    """
+    with bot.store.read() as tx:
+        bot.faces.sync(tx)
+        due = cases.pending_reverse(tx)
+    touched = 0
+    for case_id, seq in due:
+        if bot.stopping.is_set():
+            break
+        touched += _reverse_one(bot, case_id, seq)
+    return touched
+
+
+def _reverse_one(bot: Bot, case_id: int, seq: int) -> int:
+    photo_of: dict[int, int] = {}
+    hits: set[int] = set()
+    if case_id in bot.faces.gallery.case_ids():
+        with bot.store.read() as tx:
+            past = list(faces.vectors(tx, bot.faces.pack.sha256))
+        photo_of = {face.face_id: face.photo_id for face in past}
+        probes = [Probe(face.face_id, face.vector, face.quality) for face in past]
+        hits = {photo_of[m.face_index] for m in against_case(case_id, probes, bot.faces.gallery, bot.faces.calibration)}
+    found = [(photo_id, search_photo(bot, photo_id)) for photo_id in sorted(hits)]
+    rows: set[int] = set()
+    with bot.store.write("match.reverse") as tx:
+        for photo_id, result in found:
+            for candidate in _save(tx, bot, photo_id, result):
+                rows |= set(matches.posts_of(tx, candidate))
+        for row in rows:
+            if posts.get(tx, row).step is Step.DECIDED:
+                posts.mark(tx, row, Step.MATCHED, "a new or changed case may be the child in this photo")
+        cases.reverse_done(tx, case_id, seq)
+    return len(rows)
+
+
+def _save(tx: Tx, bot: Bot, photo_id: int, found: Found) -> list[int]:
+    kept: list[int] = []
+    for face_id, hits in found.by_face.items():
+        new = [
+            NewCandidate(
+                case_id=hit.case_id,
+                raw=hit.raw,
+                normalised=hit.normalised,
+                one_in=hit.one_in,
+                rank=hit.rank,
+                band=hit.band,
+                why=hit.why,
+                calibration=hit.calibration,
+            )
+            for hit in hits
+        ]
+        kept += matches.save_candidates(tx, face_id, bot.faces.pack.id, new)
+    return kept
+
+
+def _probes(vectors: tuple[FaceVector, ...]) -> list[Probe]:
+    return [Probe(index, face.vector, face.quality) for index, face in enumerate(vectors)]
+
+
+def _case_photos_like(tx: Tx, photo_id: int) -> frozenset[int]:
+    """Cases that hold this photo, or a near-identical one: then it is a copy of the notice, not a child who was seen."""
+    photo = photos.get(tx, photo_id)
+    alike = {photo_id}
+    if photo.phash != FLAT:
+        alike |= {hit.photo_id for hit in photos.near(tx, photo.phash, NEAR_BITS)}
+    return frozenset(case_id for like in alike for case_id in faces.shown_by_case(tx, like))
+
+
+def _mark_copy(hit: Match, copies: frozenset[int]) -> Match:
+    if hit.case_id not in copies:
+        return hit
+    why = f"the case photo itself, or a copy of it: for people only; {hit.why}".rstrip("; ")
+    return replace(hit, band=Band.REVIEW if hit.band is Band.HIGH else hit.band, why=why)

@@ -1,0 +1,135 @@
+"""Poll: read each stream from its cursor and store the posts. The cursor rule stands in ingest/source.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.bot import Bot, PlatformSeat
+from bot.log import get
+from ingest.source import Rules
+from store import posts
+from store.errors import BadResponse, PlatformError
+from store.model import Capability, Malformed, Page, Post, Stream, StreamKind
+
+log = get("poll")
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """How one stream's poll ended. ``outcome`` is "ok", "off", or the error's name: never just "no posts"."""
+
+    stream: str
+    outcome: str
+    pages: int = 0
+    new: int = 0
+    known: int = 0
+    failed: int = 0
+    error: str = ""
+    unfinished: bool = False
+
+
+def streams(seat: PlatformSeat) -> list[Stream]:
+    """The streams that the settings ask for and the platform's capabilities allow."""
+    allowed = seat.platform.rules.capabilities
+    found: list[Stream] = []
+    if allowed[Capability.READ_HASHTAG].on:
+        found += [Stream(seat.name, StreamKind.HASHTAG, tag) for tag in seat.settings.hashtags]
+    if allowed[Capability.READ_MENTIONS].on and seat.settings.mentions:
+        found.append(Stream(seat.name, StreamKind.MENTIONS))
+    return found
+
+
+def poll_all(bot: Bot) -> list[Polled]:
+    """Poll every stream of every platform once."""
+    return [poll(bot, seat, stream) for seat in bot.seats.values() for stream in streams(seat)]
+
+
+def poll(bot: Bot, seat: PlatformSeat, stream: Stream) -> Polled:
+    """Read ``stream`` to its end, or for ``max_pages`` pages; the next poll goes on where this one stopped.
+
+    A platform that is blocked, limits us or is down ends the poll with that outcome; what was read before is stored.
+
+    Raises:
+        StoreError: nothing can be stored; the caller stops the round.
+    """
+    with bot.store.read() as tx:
+        state = posts.stream_state(tx, stream)
+    reading = _Reading(bot, seat, stream, state)
+    try:
+        while reading.pages < seat.settings.max_pages and not bot.stopping.is_set():
+            if reading.one_page():
+                return reading.result("ok")
+    except PlatformError as error:
+        outcome = type(error).__name__
+        with bot.store.write("poll.failed") as tx:
+            posts.note_poll(tx, stream, outcome, str(error), tx.now)
+            if isinstance(error, BadResponse) and reading.resumed and not reading.pages:
+                # The page token kept from last time is no longer understood: read the chain again from the cursor.
+                posts.save_page(tx, stream, (), now=tx.now, silent=lambda _: True, cursor=None, chain=None)
+        log.warning("poll failed", stream=stream.key, outcome=outcome, error=str(error))
+        return reading.result(outcome, str(error))
+    return reading.result("ok", unfinished=True)
+
+
+class _Reading:
+    """One poll of one stream: where it began, what its pages brought so far."""
+
+    def __init__(self, bot: Bot, seat: PlatformSeat, stream: Stream, state: posts.StreamState) -> None:
+        self._bot, self._seat, self._stream, self._state = bot, seat, stream, state
+        chain = state.chain
+        self._since = chain.since if chain else state.cursor
+        self._head = chain.head if chain else None
+        self._token = chain.next if chain else None
+        self.resumed = chain is not None
+        self.pages = self._new = self._known = self._failed = 0
+
+    def one_page(self) -> bool:
+        """Read and store one page. True when it was the last of the chain."""
+        rules = self._seat.platform.rules
+        not_before = self._state.started_at - timedelta(hours=self._seat.settings.backfill_hours)
+        page = self._seat.platform.read(self._stream, self._since, self._token, not_before)
+        if page.next is not None and page.next == self._token:
+            raise BadResponse(f"{self._stream.key}: the next page is this page again; stopped, to read it anew next time")
+        if self._head is None:
+            self._head = _newest(page, self._since, rules)
+        last = page.next is None
+        if page.truncated:
+            log.warning("the platform gives no older posts", stream=self._stream.key, since=self._since)
+        with self._bot.store.write("poll.page") as tx:
+            stored = posts.save_page(
+                tx,
+                self._stream,
+                page.posts,
+                now=tx.now,
+                silent=lambda post: post.posted_at < self._state.started_at,
+                cursor=self._head if last else None,
+                chain=None if last else posts.Chain(self._head, page.next, self._since),
+            )
+        self._token = page.next
+        self.pages += 1
+        self._new += len(stored.new)
+        self._known += stored.known
+        self._failed += stored.failed
+        return last
+
+    def result(self, outcome: str, error: str = "", *, unfinished: bool = False) -> Polled:
+        counted = (self.pages, self._new, self._known, self._failed)
+        return Polled(self._stream.key, outcome, *counted, error=error, unfinished=unfinished)
+
+
+def _newest(page: Page, since: str | None, rules: Rules) -> str | None:
+    """The cursor that this chain will leave: the page's own word, else the greatest id, never before ``since``."""
+    ids: Iterable[str] = [item.id for item in page.posts if _is_dated(item) and item.id is not None]
+    candidates = [i for i in (page.head, since, *ids) if i is not None]
+    return max(candidates, key=rules.id_key) if candidates else None
+
+
+def _is_dated(item: Post | Malformed) -> bool:
+    return isinstance(item, Post)
+
+
+def lag(now: datetime, state: posts.StreamState) -> timedelta | None:
+    """Time since the stream was last read to its end; None if it never was."""
+    return None if state.last_success_at is None else now - state.last_success_at

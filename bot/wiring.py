@@ -1,0 +1,146 @@
+"""The only place that picks concrete classes and builds the bot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+
+from bot import log
+from bot.alerts.compose import load_templates
+from bot.bot import Bot, PlatformSeat
+from bot.faces import FaceBook
+from bot.settings import Loaded, Settings
+from ingest.photo import Decoder, PhotoLimits
+from matcher import packs
+from matcher.calibrate import BandTargets
+from matcher.engines.base import Engine, EngineSettings
+from matcher.engines.loading import load as load_engine
+from store.errors import PlatformError, SettingsError, StoreError
+from store.model import Clock
+from store.photos import PhotoFiles
+from store.session import Store
+
+_log = log.get("wiring")
+
+
+def utc_now() -> datetime:
+    """The machine's clock, as an aware UTC instant."""
+    return datetime.now(UTC)
+
+
+def configure_logs(loaded: Loaded) -> None:
+    """Logs as the settings ask, with every platform secret hidden."""
+    names = [name for module in loaded.modules.values() for name in module.SECRETS]
+    settings = loaded.settings.log
+    log.configure(level=settings.level, json_lines=settings.format == "json", secrets=loaded.secrets.only(names).values())
+
+
+def open_store(settings: Settings, clock: Clock = utc_now, *, migrate: bool = False) -> Store:
+    """The database of the settings, its schema checked (or brought up to date with ``migrate``).
+
+    Raises:
+        StoreError: it cannot be opened, or its schema is not this version's.
+    """
+    store = Store(settings.store.url, clock)
+    state = store.schema_state()
+    if migrate or state == "empty":
+        store.migrate()
+    elif state != "current":
+        fix = "run: suishoupai migrate" if state == "old" else "run the newer version of this program that made it"
+        raise StoreError(f"the database's tables are {state} for this program", mend=fix)
+    return store
+
+
+def open_files(settings: Settings, store: Store) -> PhotoFiles:
+    """The photo folder of the settings."""
+    return PhotoFiles(settings.store.photos_dir, store.vault)
+
+
+def open_decoder(settings: Settings) -> Decoder:
+    """The photo decoder with the limits of the settings."""
+    limits = settings.photos
+    return Decoder(PhotoLimits(max_bytes=limits.max_bytes, max_pixels=limits.max_pixels))
+
+
+def open_engine(settings: Settings) -> Engine:
+    """The face engine and pack of the settings.
+
+    Raises:
+        EngineError: no such engine or pack, or a file of it was changed.
+    """
+    opener = load_engine(settings.models.engine, [d / "engines" for d in settings.extensions if (d / "engines").is_dir()])
+    pack_dir = packs.find(settings.models.dir, settings.models.pack)
+    return opener(EngineSettings(pack_dir, providers=settings.models.providers, threads=settings.models.threads))
+
+
+def open_face_book(settings: Settings) -> FaceBook:
+    """The engine with an empty gallery; :meth:`FaceBook.sync` fills it."""
+    matching = settings.matching
+    targets = BandTargets(matching.high_one_in_photos, matching.review_per_day, matching.photos_per_day)
+    return FaceBook(open_engine(settings), targets, matching.candidates_kept)
+
+
+def open_platforms(loaded: Loaded, clock: Clock = utc_now) -> dict[str, PlatformSeat]:
+    """A seat for every enabled platform.
+
+    Raises:
+        SettingsError: a secret is missing, or settings do not go together.
+    """
+    seats = {}
+    for name, module in loaded.modules.items():
+        settings = loaded.platform_settings(name)
+        if settings.enabled:
+            platform = module.build(settings, loaded.secrets.only(module.SECRETS), clock)
+            seats[name] = PlatformSeat(name, platform, settings, loaded.is_live(name))
+    return seats
+
+
+def meet_platforms(seats: Mapping[str, PlatformSeat]) -> None:
+    """Learn the bot's own account on each platform. A platform that is down is met later, by the next call."""
+    for seat in seats.values():
+        try:
+            own = seat.platform.account()
+        except PlatformError as error:
+            _log.warning("the bot's own account could not be read", platform=seat.name, error=str(error))
+            continue
+        if own is not None:
+            seat.own_id, seat.own_handle = own.id, own.handle
+
+
+def refuse_unaccounted(loaded: Loaded, seats: Mapping[str, PlatformSeat]) -> None:
+    """Nobody runs this on real people without saying who they are and under whose authority.
+
+    Raises:
+        SettingsError: a live platform is enabled and the campaign's operator, authority or contact is empty.
+    """
+    campaign = loaded.settings.campaign
+    empty = [name for name in ("operator", "authority", "contact") if not getattr(campaign, name).strip()]
+    live = [seat.name for seat in seats.values() if seat.live]
+    if empty and live:
+        raise SettingsError(
+            f"{loaded.path}: {', '.join('campaign.' + name for name in empty)}: empty, while {', '.join(live)} is live",
+            mend="say who operates this bot, under whose authority, and where people reach you",
+        )
+
+
+@contextmanager
+def open_bot(loaded: Loaded, clock: Clock = utc_now) -> Iterator[Bot]:
+    """The whole bot, its parts closed at the end of the block. Holds the one place of a running bot on its database.
+
+    Raises:
+        SettingsError, StoreError, EngineError: a part cannot be opened; the message says which and how to mend it.
+    """
+    settings = loaded.settings
+    seats = open_platforms(loaded, clock)
+    refuse_unaccounted(loaded, seats)
+    templates = load_templates(settings.alerts.templates_dir)
+    with ExitStack() as stack:
+        store = open_store(settings, clock)
+        stack.callback(store.close)
+        stack.enter_context(store.lock_bot())
+        decoder = open_decoder(settings)
+        stack.callback(decoder.close)
+        faces = open_face_book(settings)
+        meet_platforms(seats)
+        yield Bot(settings, settings.zone, clock, store, open_files(settings, store), seats, decoder, faces, templates)
