@@ -18,6 +18,7 @@ from store.errors import BadInput, NotFound
 from store.model import AlertState, MessageKind, Outgoing
 from store.session import Tx
 from store.tables import alert_mentions, alerts
+from store.tally import tally
 
 _S = AlertState
 _SAID = (_S.SENDING.value, _S.SENT.value, _S.UNKNOWN.value)
@@ -363,11 +364,8 @@ def listing(
 
 def counts(tx: Tx, platform: str | None = None) -> dict[AlertState, int]:
     """How many messages stand in each state."""
-    query = select(alerts.c.state, func.count().label("n")).group_by(alerts.c.state)
-    if platform is not None:
-        query = query.where(alerts.c.platform == platform)
-    found = {row.state: row.n for row in tx.execute(query)}
-    return {state: found.get(state.value, 0) for state in AlertState}
+    narrow = () if platform is None else (alerts.c.platform == platform,)
+    return tally(tx, alerts.c.state, AlertState, *narrow)
 
 
 def _move(tx: Tx, alert_id: int, sources: Sequence[AlertState], to: AlertState, attempt: int, **values: Any) -> bool:

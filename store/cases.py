@@ -14,6 +14,7 @@ from store.model import CaseState
 from store.refs import new_ref, tidy_ref
 from store.session import Tx
 from store.tables import case_photos, cases, counters, photos
+from store.tally import tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +203,7 @@ def listing(tx: Tx, state: CaseState | None = None, *, limit: int = 50, before: 
 
 def counts(tx: Tx) -> dict[CaseState, int]:
     """How many cases stand in each state."""
-    found = {row.state: row.n for row in tx.execute(select(cases.c.state, func.count().label("n")).group_by(cases.c.state))}
-    return {state: found.get(state.value, 0) for state in CaseState}
+    return tally(tx, cases.c.state, CaseState)
 
 
 def registered_since(tx: Tx, registered_by: str, since: datetime) -> int:

@@ -18,7 +18,8 @@ from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as conflict_insert
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.engine.interfaces import Dialect
-from sqlalchemy.exc import ArgumentError, IntegrityError, StatementError
+from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError, StatementError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.types import TypeDecorator
 
 from store.errors import StoreError
@@ -164,8 +165,12 @@ _SQLITE_FAULTS = (
 )
 
 
-def translate(error: StatementError) -> StoreError:
+def translate(error: SQLAlchemyError) -> StoreError:
     """The project's error for a driver's one. Row values stay out of the message: they may be personal."""
+    if isinstance(error, PoolTimeout):
+        return StoreError("every connection to the database is in use", mend="fewer workers at once, or a larger pool")
+    if not isinstance(error, StatementError):
+        return StoreError(f"the database layer failed: {error}", mend="this is a fault of the program; please report it")
     if isinstance(error.orig, StoreError):  # one of the types above refused a value
         return error.orig
     original = str(error.orig)

@@ -9,13 +9,14 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, insert, select, update
 
 from store import dialect
 from store.errors import BadInput, NotFound
 from store.model import LeadState
 from store.session import Tx
 from store.tables import lead_events, leads
+from store.tally import tally
 
 _S = LeadState
 
@@ -175,8 +176,7 @@ def listing(
 
 def counts(tx: Tx) -> dict[LeadState, int]:
     """How many leads stand in each state."""
-    found = {row.state: row.n for row in tx.execute(select(leads.c.state, func.count().label("n")).group_by(leads.c.state))}
-    return {state: found.get(state.value, 0) for state in LeadState}
+    return tally(tx, leads.c.state, LeadState)
 
 
 def _note(tx: Tx, lead_id: int, before: LeadState | None, after: LeadState, who: str, why: str, record: Record | None) -> None:

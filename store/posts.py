@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, func, or_, select, update
+from sqlalchemy import Row, or_, select, update
 
 from store import codec, dialect, media, save_posts
 from store.errors import NotFound
@@ -16,6 +16,7 @@ from store.media import StoredMedia
 from store.model import Malformed, Post, Stream
 from store.session import Tx
 from store.tables import opt_outs, posts, streams
+from store.tally import tally
 
 
 class Step(StrEnum):
@@ -310,5 +311,4 @@ def opted_out(tx: Tx, platform: str, author_id: str) -> bool:
 
 def counts(tx: Tx) -> dict[Step, int]:
     """How many posts stand at each step."""
-    found = {row.step: row.n for row in tx.execute(select(posts.c.step, func.count().label("n")).group_by(posts.c.step))}
-    return {step: found.get(step.value, 0) for step in Step}
+    return tally(tx, posts.c.step, Step)

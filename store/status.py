@@ -14,6 +14,7 @@ from store.posts import Step
 from store.session import Tx
 from store.tables import candidates, media, sightings, streams
 from store.tables import posts as post_table
+from store.tally import tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def figures(tx: Tx) -> Figures:
         streams=stream_figures(tx),
         posts=posts.counts(tx),
         oldest_waiting_at=tx.execute(waiting).scalar(),
-        media=_media(tx),
+        media=tally(tx, media.c.state, MediaState),
         photos=photos.count(tx),
         sightings=int(tx.execute(select(func.count()).select_from(sightings)).scalar_one()),
         cases=cases.counts(tx),
@@ -91,8 +92,3 @@ def stream_figures(tx: Tx) -> tuple[StreamFigures, ...]:
         )
         for row in tx.execute(select(streams).order_by(streams.c.key))
     )
-
-
-def _media(tx: Tx) -> dict[MediaState, int]:
-    found = {row.state: row.n for row in tx.execute(select(media.c.state, func.count().label("n")).group_by(media.c.state))}
-    return {state: found.get(state.value, 0) for state in MediaState}

@@ -51,6 +51,11 @@ def _flag(name: str) -> Column[bool]:
     return Column(name, Boolean, nullable=False, server_default=false())
 
 
+def _box() -> list[Column[float]]:
+    """A face's place in the upright photo, in pixels."""
+    return [Column(f"box_{side}", Float, nullable=False) for side in ("left", "top", "right", "bottom")]
+
+
 # --- reading ----------------------------------------------------------------------------------------------------
 
 streams = Table(
@@ -167,10 +172,7 @@ faces = Table(
     _id(),
     _to("photo_id -> photos", cascade=True),
     Column("position", Integer, nullable=False),
-    Column("box_left", Float, nullable=False),
-    Column("box_top", Float, nullable=False),
-    Column("box_right", Float, nullable=False),
-    Column("box_bottom", Float, nullable=False),
+    *_box(),
     Column("det_score", Float, nullable=False),
     Column("landmarks", Json, nullable=False),
     Column("quality", String(20), nullable=False),
@@ -276,10 +278,7 @@ case_faces = Table(
     metadata,
     _id(),
     _to("case_photo_id -> case_photos", cascade=True),
-    Column("box_left", Float, nullable=False),
-    Column("box_top", Float, nullable=False),
-    Column("box_right", Float, nullable=False),
-    Column("box_bottom", Float, nullable=False),
+    *_box(),
     Column("det_score", Float, nullable=False),
     Column("quality", String(20), nullable=False),
     Column("quality_why", Text, nullable=False),
@@ -322,10 +321,7 @@ rejections = Table(
     _id(),
     _to("case_id -> cases", cascade=True),
     Column("photo_sha256", String(64), nullable=False),
-    Column("box_left", Float, nullable=False),
-    Column("box_top", Float, nullable=False),
-    Column("box_right", Float, nullable=False),
-    Column("box_bottom", Float, nullable=False),
+    *_box(),
     Column("by", CleanText, nullable=False),
     Column("why", CleanText, nullable=False, server_default=""),
     Column("at", UtcDateTime, nullable=False),

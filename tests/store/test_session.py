@@ -171,3 +171,44 @@ def test_opening_does_no_io(tmp_path: Path, clock):
     """Making a Store touches nothing on the disk."""
     Store(f"sqlite:///{tmp_path / 'later.sqlite'}", clock)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_commit_points_are_named_before_and_after_their_commit(store):
+    """The watch is told of a commit on both sides of it; killed before it nothing is stored, after it everything is."""
+    told: list[str] = []
+    store.watch = told.append
+    with store.write("one") as tx:
+        audit.append(tx, "bot", "test", "kept")
+    assert told == ["before:one", "after:one"]
+
+    def die_at(moment: str) -> None:
+        def watch(point: str) -> None:
+            if point == moment:
+                raise KeyboardInterrupt
+
+        store.watch = watch
+        with pytest.raises(KeyboardInterrupt), store.write("two") as tx:
+            audit.append(tx, "bot", "test", moment)
+
+    die_at("before:two")
+    die_at("after:two")
+    with store.read() as tx:
+        assert [event.object for event in audit.listing(tx)] == ["after:two", "kept"]
+
+
+def test_a_full_disk_is_a_clear_error_and_stores_nothing(store):
+    """When no page is left the transaction is rolled back, the message says so, and the store works on afterwards."""
+    with store._engine.connect() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+        connection.exec_driver_sql(f"PRAGMA max_page_count={pages + 1}")
+
+    def fill() -> None:
+        with store.write() as tx:
+            audit.append(tx, "bot", "test", "small", {"big": "x" * 100_000})
+
+    with pytest.raises(StoreError, match="disk is full") as caught:
+        fill()
+    assert "nothing" in caught.value.mend
+    with store._engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count=1000000")
+    fill()
