@@ -52,7 +52,12 @@ class WeiboApi:
         routes.append(Route("/weibo/2/account/rate_limit_status.json", self._rate_limit_status, methods=["GET"]))
         for path in ("/weibo/oauth2/get_token_info", "/weibo/2/oauth2/get_token_info"):
             routes.append(Route(path, self._token_info, methods=["POST"]))
-        routes.append(Route("/weibo/2/{rest:path}", _unknown, methods=["GET", "POST", "PUT", "DELETE"]))
+        known = {route.path for route in routes}
+
+        async def unknown(request: Request) -> Response:
+            raise WeiboError(10021 if request.url.path in known else 10020)
+
+        routes.append(Route("/weibo/2/{rest:path}", unknown, methods=["GET", "POST", "PUT", "DELETE"]))
         return routes
 
     def _read(self, call: Reading) -> Callable[[Request], object]:
@@ -186,10 +191,6 @@ class WeiboApi:
                 "expire_in": left,
             }
         )
-
-
-async def _unknown(request: Request) -> Response:
-    raise WeiboError(10020)
 
 
 def _topics(entry: Entry) -> set[str]:

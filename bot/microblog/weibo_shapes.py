@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from bot.microblog import text as words
 from bot.microblog.ids import weibo_comment_mid
-from bot.microblog.model import Account, Comment, Entry, Side
+from bot.microblog.model import Account, Comment, Entry
 from bot.microblog.world import World
 
 Json = dict[str, Any]
@@ -83,7 +83,7 @@ class WeiboShapes:
         body |= self._pictures(entry, pictures)
         body |= {"geo": self._geo(entry), "user": self.user(account), "annotations": self._annotations(entry)}
         body |= {
-            "reposts_count": sum(e.repost_of == entry.id for e in self.world.posts(Side.WEIBO)),
+            "reposts_count": len(self.world.about(entry.id)),
             "comments_count": len(self.world.comments_where(post_id=entry.id)),
             "attitudes_count": 0,
             "isLongText": is_long,

@@ -5,6 +5,7 @@ Every method takes the world's lock, so the server's thread and a test may use i
 
 from __future__ import annotations
 
+import bisect
 import threading
 from collections.abc import Iterable
 from dataclasses import replace
@@ -54,6 +55,10 @@ class World:
         self.comments: dict[int, Comment] = {}
         self.photos: dict[str, Photo] = {}
         self.version = 0
+        self._newest_last: dict[Side, list[int]] = {side: [] for side in Side}
+        self._handles: dict[tuple[Side, str], str] = {}
+        self._under: dict[int, list[int]] = {}  # post -> its comments
+        self._about: dict[int, list[int]] = {}  # post -> posts that answer, quote or repost it
         born = clock() - timedelta(days=900)
         self.add_account(BOT, Role.BOT, bot_screen_name, bot_username, created_at=born)
         self.add_account(PASSER_BY, Role.PASSER_BY, "路过的人", "passer_by", created_at=born)
@@ -83,9 +88,9 @@ class World:
                 raise WorldError(f"username {username!r} is not a handle of X: 1-15 letters, digits or _")
             if words.mentions(f"@{screen_name}", Side.WEIBO) != [words.Span(screen_name, 0, len(screen_name) + 1)]:
                 raise WorldError(f"screen_name {screen_name!r} is not a Weibo name: 1-30 letters, digits, _ or -")
-            for other in self.accounts.values():
-                if key == other.key or screen_name == other.screen_name or username.lower() == other.username.lower():
-                    raise WorldError(f"account {key!r} ({screen_name}, {username}) collides with {other.key!r}")
+            handles = ((Side.WEIBO, screen_name), (Side.X, username.lower()))
+            if key in self.accounts or any(handle in self._handles for handle in handles):
+                raise WorldError(f"account {key!r} ({screen_name}, {username}): the key or a handle is taken")
             uid = self.ids.account()
             account = Account(
                 key, role, uid, screen_name, str(uid + 1_000_000_000_000), username, name or screen_name,
@@ -93,6 +98,7 @@ class World:
                 province, city, location, x_verified_type,
             )  # fmt: skip
             self.accounts[key] = account
+            self._handles |= dict.fromkeys(handles, key)
             self._changed()
             return account
 
@@ -105,13 +111,8 @@ class World:
 
     def by_handle(self, side: Side, handle: str) -> Account | None:
         """The account that ``side`` knows under ``handle`` (X ignores case)."""
-        wanted = handle if side is Side.WEIBO else handle.lower()
-        with self.lock:
-            for account in self.accounts.values():
-                own = account.handle(side)
-                if wanted == (own if side is Side.WEIBO else own.lower()):
-                    return account
-        return None
+        key = self._handles.get((side, handle if side is Side.WEIBO else handle.lower()))
+        return self.accounts[key] if key else None
 
     @property
     def bot(self) -> Account:
@@ -195,6 +196,7 @@ class World:
             visible = at + timedelta(seconds=visible_after_s)
             comment = Comment(self.ids.weibo(at), post_id, author, text, at, visible, reply_to)
             self.comments[comment.id] = comment
+            self._under.setdefault(post_id, []).append(comment.id)
             self._changed()
             return comment
 
@@ -236,8 +238,15 @@ class World:
         """Every visible post of ``side``, newest id first."""
         with self.lock:
             now = self.clock()
-            found = [e for e in self.entries.values() if e.side is side and not e.deleted and e.visible_at <= now]
-        return sorted(found, key=lambda e: e.id, reverse=True)
+            newest_first = (self.entries[number] for number in reversed(self._newest_last[side]))
+            return [e for e in newest_first if not e.deleted and e.visible_at <= now]
+
+    def about(self, post_id: int) -> list[Entry]:
+        """Every visible post that answers, quotes or reposts ``post_id``."""
+        with self.lock:
+            now = self.clock()
+            found = (self.entries[number] for number in self._about.get(post_id, ()))
+            return [e for e in found if not e.deleted and e.visible_at <= now]
 
     def timeline(self) -> list[Entry]:
         """Every visible post of both sides, newest first."""
@@ -247,14 +256,9 @@ class World:
         """Every visible comment (by ``author``, under ``post_id``), newest first."""
         with self.lock:
             now = self.clock()
-            found = [
-                c
-                for c in self.comments.values()
-                if not c.deleted
-                and c.visible_at <= now
-                and (author is None or c.author == author)
-                and (post_id is None or c.post_id == post_id)
-            ]
+            ids = list(self.comments) if post_id is None else self._under.get(post_id, [])
+            among = (self.comments[number] for number in ids)
+            found = [c for c in among if not c.deleted and c.visible_at <= now and (author is None or c.author == author)]
         return sorted(found, key=lambda c: c.id, reverse=True)
 
     def named_in(self, text: str, side: Side) -> tuple[str, ...]:
@@ -300,6 +304,10 @@ class World:
         return at
 
     def _keep(self, entry: Entry) -> Entry:
+        if entry.id not in self.entries:
+            bisect.insort(self._newest_last[entry.side], entry.id)
+            for number in {entry.reply_to, entry.quote_of, entry.repost_of} - {None}:
+                self._about.setdefault(number or 0, []).append(entry.id)
         self.entries[entry.id] = entry
         self._changed()
         return entry

@@ -228,7 +228,7 @@ class XShapes:
         return geo
 
     def _metrics(self, entry: Entry) -> Json:
-        others = self.world.posts(Side.X)
+        others = self.world.about(entry.id)
         return {
             "retweet_count": sum(e.repost_of == entry.id for e in others),
             "reply_count": sum(e.reply_to == entry.id for e in others),
