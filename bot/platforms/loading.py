@@ -21,6 +21,19 @@ from store.model import Clock
 _OWN = Path(__file__).parent
 _NOT_PLATFORMS = frozenset({"base", "loading"})
 _NAMES = ("Settings", "SECRETS", "build")
+_IMPORT_FAILS = (
+    ImportError,
+    SyntaxError,
+    NameError,
+    AttributeError,
+    TypeError,
+    ValueError,
+    LookupError,
+    ArithmeticError,
+    AssertionError,
+    OSError,
+    RuntimeError,
+)
 
 
 class PlatformModule(Protocol):
@@ -87,7 +100,7 @@ def _import(name: str, path: Path) -> ModuleType:
     sys.modules[key] = module  # dataclasses and pydantic look their module up while the class is made
     try:
         spec.loader.exec_module(module)
-    except (ImportError, SyntaxError, NameError, AttributeError, TypeError, ValueError) as error:
+    except _IMPORT_FAILS as error:
         del sys.modules[key]
         raise SettingsError(f"platforms.{name}: {path} cannot be imported: {type(error).__name__}: {error}") from error
     return module
