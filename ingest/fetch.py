@@ -8,11 +8,13 @@ redirect checked again, a cap on bytes and on the whole time, and the bytes them
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urljoin
 
@@ -21,6 +23,7 @@ from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.util import Timeout, Url
+from urllib3.util.ssl_ import create_urllib3_context
 
 from ingest.addresses import check_url, resolve
 from ingest.sniff import sniff
@@ -167,6 +170,14 @@ def _dialling(base: type[HTTPConnection], addresses: Sequence[str], limits: Fetc
     return Dialling
 
 
+@lru_cache(maxsize=2)
+def _tls(authorities: str) -> ssl.SSLContext:
+    """The verifying context, made once: reading the authorities' file takes longer than most downloads."""
+    context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+    context.load_verify_locations(authorities)
+    return context
+
+
 def _pool(target: Url, addresses: Sequence[str], limits: FetchLimits, deadline: float, watch: _Watch) -> HTTPConnectionPool:
     """A pool of one connection, dialling the checked addresses."""
     host, port = target.host or "", target.port
@@ -174,7 +185,7 @@ def _pool(target: Url, addresses: Sequence[str], limits: FetchLimits, deadline: 
         plain = HTTPConnectionPool(host, port, maxsize=1)
         plain.ConnectionCls = _dialling(HTTPConnection, addresses, limits, deadline, watch)
         return plain
-    pool = HTTPSConnectionPool(host, port, maxsize=1, cert_reqs="CERT_REQUIRED", ca_certs=certifi.where())
+    pool = HTTPSConnectionPool(host, port, maxsize=1, ssl_context=_tls(certifi.where()))
     pool.ConnectionCls = _dialling(HTTPSConnection, addresses, limits, deadline, watch)
     return pool
 

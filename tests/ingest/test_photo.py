@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import signal
+import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -280,6 +281,21 @@ def test_the_process_holds_no_secret_and_may_write_nothing(monkeypatch: pytest.M
     assert int(soft["Max address space"]) > 0
     assert int(soft["Max cpu time"]) <= 30
     assert sum(name.startswith("socket:") for name in descriptors) == 1
+
+
+def test_the_process_has_no_network() -> None:
+    """Where the system allows it, the process sits in an empty network namespace of its own."""
+    own = Path("/proc/self/ns/net")
+    try:
+        allowed = own.exists() and subprocess.run(["unshare", "-Un", "true"], capture_output=True).returncode == 0
+    except FileNotFoundError:
+        allowed = False
+    if not allowed:
+        pytest.skip("this system allows no network namespaces")
+    with Decoder() as decoder:
+        decoder.open(saved(quarters(), "PNG"))
+        assert os.readlink(f"/proc/{pid_of(decoder)}/ns/net") != os.readlink(own)
+        assert "eth" not in Path(f"/proc/{pid_of(decoder)}/net/dev").read_text()
 
 
 def test_many_callers_share_the_processes() -> None:
