@@ -16,8 +16,9 @@ from ahocorasick_rs import MATCHKIND_LEFTMOST_LONGEST, AhoCorasick
 from ingest.divisions import Division, data_rows, table
 
 Kind = Literal["province", "prefecture", "county", "short county", "former", "landmark", "pinyin", "word"]
-Weight = Literal[0, 1, 2]
-"""Whether a name counts alone: 2 yes, 1 only where the words around it speak of a place, 0 only beside its parent."""
+Weight = Literal[0, 1, 2, 3]
+"""Whether a name counts alone: 3 anywhere, 2 where it opens a clause or a cue is near, 1 where a preposition or a place word says
+that it is a place, 0 only beside its parent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +46,19 @@ class Name:
 GENERIC = frozenset({"郊区", "城区", "矿区", "市中区", "新区", "市区", "县城"})
 
 WEAK_PREFECTURES = frozenset(
-    "安康 来宾 日照 中山 阿里 白银 开封 北海 大理 和田 三明 朝阳 保山 玉树 黄山 长治 海东 海西 海北 兴安 怒江 红河 文山 大庆 中卫 自贡 凉山"
-    " 平凉 天水 常德 百色 安顺 金昌 定西 黄南 甘南 黔南 临夏 通化 四平 东营 德阳 广元 巴中 黑河 白山 白城 松原 辽源 六安".split()
+    (
+        "安康 来宾 日照 中山 阿里 白银 开封 北海 大理 和田 朝阳 玉树 黄山 长治 海东 海西 海北 兴安 怒江 红河 文山 大庆 安顺 凉山"
+        " 黄南 甘南 黔南 白山 黑河 中卫 金昌 临夏 保山"
+    ).split()
 )
 """Short names of prefectures that are also words, mountains, parks or people's names."""
 
 COMMON_WORDS = frozenset(
-    "东方 合作 双河 新星 白杨 永安 永康 东阳 江山 高安 乐平 福安 南安 石狮 海城 大安 安达 海林 宁安 新民 龙口 高平 安国 海阳 应城 天门 赤壁 洪湖"
-    " 洪江 乐昌 兴宁 阳春 台山 开平 文昌 康定 安宁 福泉 弥勒 大理 同仁 玉树 兴平 长安 建安 石首 当阳 合山 东兴 武夷山 庐山 韶山 井冈山 峨眉山 五指山"
-    " 都江堰 黄山 铁门关 北流 信宜 化州 共青城 大冶 赤水 清镇 水富 开远 玉门 敦煌 沙湾 公主岭 和龙 双辽 同江".split()
+    (
+        "东方 合作 双河 新星 白杨 永安 永康 江山 高安 乐平 福安 南安 石狮 海城 大安 安达 海林 宁安 新民 高平 安国 海阳 应城 天门"
+        " 赤壁 洪湖 洪江 乐昌 兴宁 阳春 台山 开平 文昌 康定 安宁 福泉 弥勒 大理 同仁 玉树 兴平 石首 当阳 合山 东兴 庐山 铁门关"
+        " 北流 信宜 化州 大冶 赤水 水富 开远 玉门 沙湾 和龙 双辽 同江 长安 建安 草湖 万源 通州 潮阳 明光 太和 新华"
+    ).split()
 )
 """Short names of county-level cities that are also words, persons' names or sights: they count beside their parent only."""
 
@@ -90,12 +95,18 @@ class Lexicon:
         for add in (self._divisions, self._formers, self._nicknames, self._pinyin, self._landmarks, self._words):
             add()
         self.names = [Name(text, tuple(senses.values()), text.isascii()) for text, senses in self._senses.items()]
+        self._index = {name.text: index for index, name in enumerate(self.names)}
         self._automaton = AhoCorasick([name.text for name in self.names], matchkind=MATCHKIND_LEFTMOST_LONGEST)
 
     def find(self, prose: str) -> list[tuple[Name, int, int]]:
         """Every name in ``prose`` with its span: leftmost, then longest, never overlapping."""
         names = self.names
         return [(names[index], start, end) for index, start, end in self._automaton.find_matches_as_indexes(prose)]
+
+    def get(self, text: str) -> Name | None:
+        """The name written exactly so, if there is one."""
+        index = self._index.get(text)
+        return self.names[index] if index is not None else None
 
     def _add(self, text: str, adcode: str, kind: Kind, weight: Weight) -> None:
         known = self._senses.setdefault(text, {})
@@ -105,9 +116,11 @@ class Lexicon:
     def _divisions(self) -> None:
         divisions = sorted(table(), key=lambda d: ("province", "prefecture", "county").index(d.level))
         for division in divisions:
+            if division.name == "市中区":  # 济南市中区 would be read as 济南市|中区
+                self._add(table().divisions[division.parent or ""].short + division.name, division.adcode, "county", 3)
             if division.name in GENERIC:
                 continue
-            self._add(division.name, division.adcode, "county" if division.level == "county" else division.level, 2)
+            self._add(division.name, division.adcode, "county" if division.level == "county" else division.level, 3)
             if division.short == division.name or len(division.short) < 2:
                 continue
             kind: Kind = "short county" if division.level == "county" else division.level
@@ -115,11 +128,11 @@ class Lexicon:
 
     def _short_weight(self, division: Division) -> Weight:
         if division.level == "province":
-            return 2
+            return 3
         if division.level == "prefecture":
-            return 1 if division.short in WEAK_PREFECTURES else 2
+            return 1 if division.short in WEAK_PREFECTURES else 3
         alone = division.name.endswith("市") and division.short not in COMMON_WORDS
-        return 1 if alone and len(table().by_name(division.short)) == 1 else 0
+        return 2 if alone and len(table().by_name(division.short)) == 1 else 0
 
     def _formers(self) -> None:
         for former in table().formers:
@@ -128,32 +141,44 @@ class Lexicon:
             today = table().get(former.today)
             if today is None or former.name == today.name:
                 continue
-            self._add(former.name, former.today, "former", 2)
+            # by the first posts of the campaign (2011) today's bearer of the name was meant, unless the old parent is named
+            if any(table().contains(former.today, bearer.adcode) for bearer in table().by_name(former.name)):
+                continue  # 巢湖市 was a prefecture, now split; today's 巢湖市 is what people mean
+            outlived = former.last_year < 2003 and bool(table().by_name(former.name))
+            self._add(former.name, former.today, "former", 0 if outlived else 3)
             short = re.sub(r"[市县区]$", "", former.name)
-            if len(short) > 1 and short != today.short and not table().by_name(short):
-                self._add(short, former.today, "former", 2 if former.code.endswith("00") else 0)
+            if len(short) < 2 or short in COMMON_WORDS:
+                continue
+            bearers = table().by_name(short)
+            if short == today.short and former.name.endswith("市") and len(bearers) == 1:
+                self._add(short, former.today, "short county", 2)  # 即墨, 萧山: districts now, still called like cities
+            elif short != today.short and not bearers:
+                self._add(short, former.today, "former", 3 if former.code.endswith("00") else 0)
 
     def _nicknames(self) -> None:
         for text, adcode in NICKNAMES.items():
-            self._add(text, adcode, "landmark", 1 if text in WEAK_NICKNAMES else 2)
+            self._add(text, adcode, "landmark", 1 if text in WEAK_NICKNAMES else 3)
 
     def _pinyin(self) -> None:
         for text, adcode in ENGLISH.items():
-            self._add(text, adcode, "pinyin", 2)
+            self._add(text, adcode, "pinyin", 3)
         for division in table():
             if division.level == "county" or len(division.pinyin) < 3 or division.pinyin in ENGLISH:
                 continue
             if division.adcode in ("610000", "810000", "820000"):
                 continue
-            self._add(division.pinyin, division.adcode, "pinyin", 1 if division.pinyin in RISKY_PINYIN else 2)
+            self._add(division.pinyin, division.adcode, "pinyin", 1 if division.pinyin in RISKY_PINYIN else 3)
         for division in table():
             if division.level == "county" and division.pinyin not in ENGLISH and len(division.pinyin) > 4:
                 self._add(division.pinyin, division.adcode, "pinyin", 0)
 
     def _landmarks(self) -> None:
         for row in data_rows("landmarks.csv"):
-            weight: Weight = 2 if row["scope"] == "unique" else 0
-            for adcode in row["adcode"].split("|"):
+            codes = row["adcode"].split("|")
+            cities = [division.short for division in table().ancestors(codes[0])]
+            unique = row["scope"] == "unique" or any(row["name"].startswith(city) for city in cities if city != row["name"])
+            weight: Weight = 3 if unique else 2 if row["scope"] == "district" else 0
+            for adcode in codes:
                 self._add(row["name"], adcode, "landmark", weight)
 
     def _words(self) -> None:

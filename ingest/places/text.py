@@ -1,50 +1,38 @@
-"""From a text to where the child was seen: names are found, judged by their surroundings, supported by each other, and weighed.
+"""From a text to where the child was seen.
 
-The steps of :func:`read_place`: find names -> judge each (:mod:`cues`) -> keep the senses that a parent nearby supports ->
-group what lies in one prefecture -> decide. Doubt is an answer: alternatives, or a lower certainty.
+The steps of :func:`read_place`: find names and judge each by its surroundings (:mod:`mentions`, :mod:`cues`) -> keep the senses
+that a parent nearby supports (:mod:`support`) -> group what lies in one place -> weigh the groups -> decide. Doubt is an answer:
+alternatives, or a lower certainty.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import re
+from dataclasses import dataclass
 
 from ingest.divisions import DivisionTable, table
-from ingest.places.cues import Cue, judge
-from ingest.places.lexicon import Name, Sense, lexicon
-from ingest.places.normalise import Prose, read
+from ingest.places.mentions import REASONS, Mention, find
+from ingest.places.normalise import read
+from ingest.places.support import supported
 from store.model import Certainty, Evidence
 
-NEAR = 24
-"""A parent supports a name at most this many characters away, unless it stands right before it."""
-
 MAX_EVIDENCE = 24
-"""Signs kept for the reviewer; more come only from texts that list places."""
+"""Signs kept for the reviewer, accepted and refused each; more come only from texts that list places."""
 
-REASONS = {
-    "road": "is part of a road or gate name",
-    "origin": "says where somebody comes from",
-    "destination": "is where somebody or something is going",
-    "institution": "belongs to the name of an institution",
-    "goods": "belongs to the name of a dish, a shop or goods",
-    "person": "is part of a person's name",
-    "missing": "is where somebody went missing",
-}
+MAX_ALTERNATIVES = 12
 
+RIVAL = 0.6
+"""A group with at least this share of the best group's score leaves the place open."""
 
-@dataclass(frozen=True, slots=True)
-class Mention:
-    """One name in the text with its span, the verdict of its surroundings and the senses still possible."""
-
-    name: Name
-    start: int
-    end: int
-    cue: Cue
-    senses: tuple[Sense, ...]
-    in_hashtag: bool = False
-
-    @property
-    def weight(self) -> int:
-        return max((sense.weight for sense in self.senses), default=0)
+_SEEING = re.compile(r"看到|看见|发现|遇到|遇见|碰到|碰见|撞见|拍[到的了摄下]|偶遇|乞讨|要饭|讨饭|讨钱|要钱|行乞|跪|磕头|saw|seen|begging|spotted")
+_NOW = re.compile(r"现在|目前|今天|今早|今晚|今晨|刚|昨[天晚]|这次|此刻|现身|出现|最近")
+_ELSEWHERE = re.compile(
+    r"上次|去年|前年|以前|之前|曾经?|原来|先在|工作|上班|打工|上学|读书|住在|定居|出差|坐火车|坐车|也见过|见过|的朋友|(?:妈妈|爸爸|父母|家人|母亲|父亲|奶奶|爷爷|家)在"
+)
+_CLAUSE_END = re.compile(r"[，,。；;!！?？\n\x00]|$")
+_AND = re.compile(r"[和与跟及、/或]|或者|以及|还有")
+CLAUSE = 20
+"""Characters of a clause read on either side of a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +47,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Mentions that agree: each adcode contains or equals the next deeper one."""
+    """Mentions that agree on ``adcode``, the deepest that all of them hold to, and how much they weigh together."""
 
     adcode: str
     score: float
@@ -67,153 +55,110 @@ class Group:
 
 
 def read_place(text: str) -> Reading:
-    """Read the place of a sighting from ``text``. Never raises; linear in the length of the text."""
-    reader = read(text)
+    """Read the place of a sighting from ``text``. Never raises; takes time in proportion to the length of the text."""
+    prose = read(text)
+    accepted, refused = find(prose)
+    if accepted:
+        accepted = supported(accepted, refused, prose)
+    groups = _grouped(accepted, prose.prose)
+    evidence = _explained(accepted, refused, text)
+    return _decided(groups, accepted, evidence)
+
+
+def _grouped(mentions: list[Mention], prose: str) -> list[Group]:
+    """Settled mentions gathered by what they agree on, the weightiest group first."""
     divisions = table()
-    accepted, refused = _judged(reader)
-    accepted = _supported(accepted, divisions)
-    groups = _grouped(accepted, divisions)
-    return _decided(groups, accepted, refused, text, divisions)
+    groups: dict[str, Group] = {}
+    settled = [mention for mention in mentions if len(mention.codes) == 1]
+    scores = _scores(settled, prose)
+    for mention, score in zip(settled, scores, strict=True):
+        code = mention.codes[0]
+        key = divisions.prefecture_of(code) or code
+        old = groups.get(key)
+        groups[key] = Group(_joint(old.adcode, code, divisions) if old else code, (old.score if old else 0.0) + score,
+                            (*(old.mentions[:MAX_EVIDENCE] if old else ()), mention))  # fmt: skip
+    return sorted(_with_provinces(list(groups.values()), divisions), key=lambda group: -group.score)
 
 
-def _judged(prose: Prose) -> tuple[list[Mention], list[Mention]]:
-    """The names of the prose and of its hashtags, split into those that may be the sighting's and those that are not."""
-    accepted: list[Mention] = []
-    refused: list[Mention] = []
-    found = [(name, start, end, False) for name, start, end in lexicon().find(prose.prose)]
-    for kind, start, end in prose.apart:
-        if kind == "hashtag":
-            inside = prose.plain[start:end]
-            found += [(name, start + a, start + b, True) for name, a, b in lexicon().find(inside)]
-    for name, start, end, tagged in found:
-        if not name.senses or (name.ascii and not _whole_word(prose.plain, start, end)):
+def _joint(one: str, other: str, divisions: DivisionTable) -> str:
+    """The deeper of two that contain each other, else what they share: two districts of a city are answered as the city."""
+    if divisions.contains(one, other):
+        return other
+    if divisions.contains(other, one):
+        return one
+    return divisions.prefecture_of(one) or one
+
+
+def _with_provinces(groups: list[Group], divisions: DivisionTable) -> list[Group]:
+    """A province that was named adds its weight to the weightiest group inside it, and stands alone only without one."""
+    out = {group.adcode: group for group in groups}
+    for group in groups:
+        inner = [other for other in out.values() if other.adcode != group.adcode and divisions.contains(group.adcode, other.adcode)]
+        if not inner:
             continue
-        cue = judge(prose.plain if tagged else prose.prose, start, end)
-        mention = Mention(name, start, end, cue, name.senses, tagged)
-        landmark = name.senses[0].kind == "landmark"
-        harmless = cue.verdict in ("sighting", "plain") or (landmark and cue.verdict in ("road", "institution", "goods", "missing"))
-        (accepted if harmless else refused).append(mention)
-    return accepted, refused
+        best = max(inner, key=lambda other: other.score)
+        out[best.adcode] = Group(best.adcode, best.score + group.score * 0.5, (*group.mentions, *best.mentions))
+        del out[group.adcode]
+    return list(out.values())
 
 
-def _whole_word(prose: str, start: int, end: int) -> bool:
-    """ASCII names count as whole words only (``Xian`` in ``Xianyang`` does not)."""
-    before = prose[start - 1] if start else " "
-    after = prose[end] if end < len(prose) else " "
-    return not (before.isascii() and before.isalnum()) and not (after.isascii() and after.isalnum())
+def _scores(mentions: list[Mention], prose: str) -> list[float]:
+    scores = [_score(mention, prose) for mention in mentions]
+    for index in range(1, len(mentions)):
+        before, here = mentions[index - 1], mentions[index]
+        if before.end < here.start <= before.end + 2 and _AND.fullmatch(prose, before.end, here.start):
+            scores[index - 1] = scores[index] = max(scores[index - 1], scores[index])  # 广州和深圳: neither is before the other
+    return scores
 
 
-def _supported(mentions: list[Mention], divisions: DivisionTable) -> list[Mention]:
-    """Keep, of each mention, the senses that count alone or that another mention nearby contains."""
-    anchors = [m for m in mentions if _stands_alone(m)]
-    out: list[Mention] = []
-    for mention in mentions:
-        senses = _backed(mention, anchors, divisions)
-        if senses:
-            out.append(replace(mention, senses=senses))
-        elif _stands_alone(mention):
-            out.append(replace(mention, senses=_alone_senses(mention, divisions)))
-    return out
-
-
-def _alone_senses(mention: Mention, divisions: DivisionTable) -> tuple[Sense, ...]:
-    """The senses that count without help: the highest level wins over a county of the same short name."""
-    strong = [sense for sense in mention.senses if sense.weight == mention.weight]
-    if any(sense.kind == "province" for sense in strong):
-        strong = [sense for sense in strong if sense.kind == "province"]
-    return tuple(strong)
-
-
-def _stands_alone(mention: Mention) -> bool:
-    return mention.weight == 2 or (mention.weight == 1 and mention.cue.verdict == "sighting")
-
-
-def _backed(mention: Mention, anchors: list[Mention], divisions: DivisionTable) -> tuple[Sense, ...]:
-    """The senses of ``mention`` that lie in the nearest anchor which contains any of them."""
-    best: tuple[int, tuple[Sense, ...]] | None = None
-    for anchor in anchors:
-        if anchor.start == mention.start:
-            continue
-        gap = mention.start - anchor.end if anchor.end <= mention.start else anchor.start - mention.end
-        behind = anchor.start > mention.start
-        senses = tuple(
-            sense
-            for sense in mention.senses
-            if any(_inside(sense.adcode, outer.adcode, divisions) for outer in anchor.senses if outer.weight)
-        )
-        if not senses:
-            continue
-        if mention.weight == 0 and mention.senses[0].kind in ("short county", "pinyin") and gap > 3 and mention.cue.verdict == "plain":
-            continue
-        distance = gap + (6 if behind else 0)
-        if best is None or distance < best[0]:
-            best = (distance, senses)
-    return best[1] if best else ()
-
-
-def _inside(inner: str, outer: str, divisions: DivisionTable) -> bool:
-    return inner != outer and divisions.contains(outer, inner)
-
-
-def _grouped(mentions: list[Mention], divisions: DivisionTable) -> list[Group]:
-    """Mentions gathered by what they agree on, the strongest group first."""
-    groups: list[Group] = []
-    for mention in sorted(mentions, key=lambda m: (len({s.adcode for s in m.senses}) > 1, m.start)):
-        codes = {sense.adcode for sense in mention.senses}
-        if len(codes) != 1:
-            continue
-        code = codes.pop()
-        weight = _score(mention)
-        for index, group in enumerate(groups):
-            if divisions.contains(group.adcode, code) or divisions.contains(code, group.adcode):
-                deeper = code if divisions.contains(group.adcode, code) else group.adcode
-                groups[index] = Group(deeper, group.score + weight, (*group.mentions, mention))
-                break
-            if divisions.prefecture_of(code) and divisions.prefecture_of(code) == divisions.prefecture_of(group.adcode):
-                shared = divisions.prefecture_of(code) or code
-                groups[index] = Group(shared, group.score + weight, (*group.mentions, mention))
-                break
-        else:
-            groups.append(Group(code, weight, (mention,)))
-    return sorted(groups, key=lambda g: -g.score)
-
-
-def _score(mention: Mention) -> float:
+def _score(mention: Mention, prose: str) -> float:
+    """How much a mention speaks for its place: a preposition or place word doubles it, so does a verb of seeing behind it in
+    the clause; a clause about another time or somebody's home makes it a quarter; a hashtag less than half."""
     score = 2.0 if mention.cue.verdict == "sighting" else 1.0
-    if mention.in_hashtag:
-        score *= 0.4
-    return score
+    stop = _CLAUSE_END.search(prose, mention.end, mention.end + CLAUSE)
+    end = stop.start() if stop else mention.end + CLAUSE
+    before = prose[max(0, mention.start - CLAUSE) : mention.start]
+    cut = max((before.rfind(mark) for mark in "，,。；;!！?？\n\x00"), default=-1)
+    clause = before[cut + 1 :] + "\x01" + prose[mention.end : end]
+    if _ELSEWHERE.search(clause):
+        score *= 0.25
+    else:
+        score += (1.0 if _SEEING.search(prose, mention.end, end) else 0.0) + (0.5 if _NOW.search(clause) else 0.0)
+    return score * 0.4 if mention.in_hashtag else score
 
 
-def _decided(
-    groups: list[Group], accepted: list[Mention], refused: list[Mention], text: str, divisions: DivisionTable
-) -> Reading:
-    evidence = _explained(accepted, refused, text, divisions)
-    open_ones = [m for m in accepted if len({s.adcode for s in m.senses}) > 1]
+def _decided(groups: list[Group], accepted: list[Mention], evidence: tuple[Evidence, ...]) -> Reading:
+    open_ones = [mention for mention in accepted if len(mention.codes) > 1]
     if not groups:
-        if open_ones:
-            codes = tuple(dict.fromkeys(sense.adcode for sense in open_ones[0].senses))[:12]
-            return Reading(None, codes, Certainty.LOW, evidence)
-        return Reading(None, (), Certainty.NONE, evidence)
+        if not open_ones:
+            return Reading(None, (), Certainty.NONE, evidence)
+        return Reading(None, open_ones[0].codes[:MAX_ALTERNATIVES], Certainty.LOW, evidence)
     best = groups[0]
-    rivals = [group for group in groups[1:] if group.score > best.score * 0.6]
+    rivals = [group.adcode for group in groups[1:] if group.score > best.score * RIVAL]
     if rivals:
-        return Reading(None, tuple(dict.fromkeys(g.adcode for g in (best, *rivals))), Certainty.LOW, evidence)
-    certainty = Certainty.HIGH if best.score >= 2 and len(groups) == 1 else Certainty.MEDIUM
-    return Reading(best.adcode, (), certainty, evidence)
+        return Reading(None, (best.adcode, *rivals)[:MAX_ALTERNATIVES], Certainty.LOW, evidence)
+    sure = best.score >= 2 and len(groups) == 1 and any(_is_firm(mention) for mention in best.mentions)
+    return Reading(best.adcode, (), Certainty.HIGH if sure else Certainty.MEDIUM, evidence)
 
 
-def _explained(accepted: list[Mention], refused: list[Mention], text: str, divisions: DivisionTable) -> tuple[Evidence, ...]:
+def _is_firm(mention: Mention) -> bool:
+    """True where the name has one meaning by itself, so that no other name had to choose it."""
+    return len({sense.adcode for sense in mention.alone}) == 1
+
+
+def _explained(accepted: list[Mention], refused: list[Mention], text: str) -> tuple[Evidence, ...]:
+    """The signs in words: what each name was taken for and why, and which names were seen and refused."""
+    divisions = table()
     out: list[Evidence] = []
     for mention in accepted[:MAX_EVIDENCE]:
-        said = text[mention.start : mention.end]
-        codes = list(dict.fromkeys(sense.adcode for sense in mention.senses))
+        codes = mention.codes
         names = " or ".join(f"{divisions.full_name(code)} {code}" for code in codes[:6])
-        why = f"“{said}” means {names}" + (f", beside “{mention.cue.because}”" if mention.cue.because else "")
+        beside = f", beside “{mention.cue.because}”" if mention.cue.because else ""
+        why = f"“{text[mention.start : mention.end]}” means {names}{beside}"
         certainty = Certainty.HIGH if len(codes) == 1 and mention.cue.verdict == "sighting" else Certainty.MEDIUM
         out.append(Evidence("text", codes[0] if len(codes) == 1 else None, certainty, why, (mention.start, mention.end)))
     for mention in refused[:MAX_EVIDENCE]:
         said = text[mention.start : mention.end]
-        why = f"“{said}” {REASONS[mention.cue.verdict]} (“{mention.cue.because}”); not where the child was seen"
+        why = f"“{said}” {REASONS[mention.cue.verdict]} (“{mention.cue.because}”): not where the child was seen"
         out.append(Evidence("text", None, Certainty.NONE, why, (mention.start, mention.end)))
     return tuple(out)

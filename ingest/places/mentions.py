@@ -1,0 +1,92 @@
+"""The names in a text, each judged by its surroundings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ingest.places.cues import Cue, judge
+from ingest.places.lexicon import Name, Sense, lexicon
+from ingest.places.normalise import Prose
+
+REASONS = {
+    "road": "is part of a road or gate name",
+    "origin": "says where somebody comes from",
+    "destination": "is where somebody or something is going",
+    "institution": "belongs to the name of an institution",
+    "goods": "belongs to the name of a dish, a shop or goods",
+    "person": "is part of a person's name, or is thanked",
+    "appeal": "is where the writer asks for witnesses",
+    "missing": "is where somebody went missing",
+    "feature": "is part of a square's, park's or building's name",
+}
+"""Why a name is not where the child was seen, in a reviewer's words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """One name in the text with its span, the verdict of its surroundings and the senses still possible."""
+
+    name: Name
+    start: int
+    end: int
+    cue: Cue
+    senses: tuple[Sense, ...]
+    in_hashtag: bool = False
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(sense.adcode for sense in self.senses))
+
+    @property
+    def is_landmark(self) -> bool:
+        return self.name.senses[0].kind == "landmark"
+
+    @property
+    def alone(self) -> tuple[Sense, ...]:
+        """The senses that count without help; a province or prefecture wins over a county of the same short name."""
+        weight = self.name.weight
+        if weight == 0 or (weight == 1 and not self.cue.strong) or (weight == 2 and self.cue.verdict != "sighting"):
+            return ()
+        return widest(tuple(sense for sense in self.name.senses if sense.weight == weight))
+
+    def gap(self, other: Mention) -> int:
+        """Characters between the two; negative where they overlap."""
+        return max(self.start - other.end, other.start - self.end)
+
+
+def widest(senses: tuple[Sense, ...]) -> tuple[Sense, ...]:
+    """``吉林`` the province rather than its city, ``湘潭`` the city rather than its county: the answer that holds either way."""
+    provinces = tuple(sense for sense in senses if sense.kind == "province")
+    prefectures = tuple(sense for sense in senses if sense.adcode.endswith("00"))
+    if len(prefectures) == 1 and all(sense.adcode[:4] == prefectures[0].adcode[:4] for sense in senses):
+        return prefectures
+    return provinces or senses
+
+
+def find(prose: Prose) -> tuple[list[Mention], list[Mention]]:
+    """The names of the prose and of its hashtags: (those that may be where the child was seen, those that are not)."""
+    accepted: list[Mention] = []
+    refused: list[Mention] = []
+    found = [(name, start, end, False) for name, start, end in lexicon().find(prose.prose)]
+    for kind, start, end in prose.apart:
+        if kind == "hashtag":
+            inside = prose.plain[start:end]
+            found += [(name, start + a, start + b, True) for name, a, b in lexicon().find(inside)]
+    starts = {start for name, start, _, _ in found if name.senses}
+    for name, start, end, tagged in found:
+        if not name.senses or (name.ascii and not _whole_word(prose.plain, start, end)):
+            continue
+        cue = judge(prose.plain if tagged else prose.prose, start, end, feature=name.senses[0].kind == "short county")
+        if cue.verdict in ("road", "goods", "feature") and end in starts:
+            cue = Cue("sighting", "the name after it")  # 南京|新街口, 邢台|桥西区: the street is a name of its own
+        mention = Mention(name, start, end, cue, name.senses, tagged)
+        harmless = cue.verdict in ("sighting", "plain") or (mention.is_landmark and cue.verdict in ("road", "institution", "goods"))
+        (accepted if harmless else refused).append(mention)
+    return accepted, refused
+
+
+def _whole_word(prose: str, start: int, end: int) -> bool:
+    """ASCII names count as whole words only (``Xian`` in ``Xianyang`` does not)."""
+    before = prose[start - 1] if start else " "
+    after = prose[end] if end < len(prose) else " "
+    return not (before.isascii() and before.isalnum()) and not (after.isascii() and after.isalnum())

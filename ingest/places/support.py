@@ -1,0 +1,125 @@
+"""Names support each other: a county's short name counts beside its parent, a street inside its city, a home town drags its
+province along."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ingest.divisions import DivisionTable, table
+from ingest.places.cues import judge
+from ingest.places.lexicon import Sense, lexicon
+from ingest.places.mentions import Mention, widest
+from ingest.places.normalise import Prose
+
+NEAR = 24
+"""A street narrows an ambiguous district at most this many characters away."""
+
+MOST_ANCHORS = 64
+"""Parents looked at for each name: a text that names more lists places, and stays linear this way."""
+
+
+def supported(accepted: list[Mention], refused: list[Mention], prose: Prose) -> list[Mention]:
+    """Of each accepted mention the senses that count; mentions that nothing supports fall away.
+
+    ``refused`` gains what belongs to a refused chain.
+    """
+    divisions = table()
+    accepted = _without_chained(accepted, refused, divisions)
+    anchors = [mention for mention in accepted if mention.alone]
+    accepted = _shortened(accepted, anchors, prose, divisions)
+    anchors = [mention for mention in accepted if mention.alone]
+    out: list[Mention] = []
+    for index, mention in enumerate(accepted):
+        senses = widest(_backed(mention, _nearby(anchors, mention), divisions)) or mention.alone
+        if senses:
+            out.append(replace(accepted[index], senses=senses))
+    settled = [mention for mention in out if len(mention.codes) == 1]
+    return [_narrowed(m, _nearby(settled, m), divisions) if len(m.codes) > 1 else m for m in out]
+
+
+def _nearby(mentions: list[Mention], to: Mention) -> list[Mention]:
+    """All of a few mentions, or those closest to ``to`` of many (they come in the order of the text)."""
+    if len(mentions) <= MOST_ANCHORS:
+        return mentions
+    low, high = 0, len(mentions)
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (middle + 1, high) if mentions[middle].start < to.start else (low, middle)
+    return mentions[max(0, low - MOST_ANCHORS // 2) : low + MOST_ANCHORS // 2]
+
+
+def _without_chained(accepted: list[Mention], refused: list[Mention], divisions: DivisionTable) -> list[Mention]:
+    """``湖北黄冈的``: where a part of a chain of names is refused as somebody's home, so is the rest of the chain."""
+    by_end = {mention.end: mention for mention in accepted}
+    by_start = {mention.start: mention for mention in accepted}
+    dragged: set[int] = set()
+    for mention in list(refused):
+        if mention.cue.verdict not in ("origin", "missing", "destination", "person", "appeal"):
+            continue
+        for at in (mention.start, mention.start - 1):
+            other = by_end.get(at)
+            if other is not None and other.start not in dragged and _related(mention, other, divisions):
+                dragged.add(other.start)
+                refused.append(replace(other, cue=mention.cue))
+        for at in (mention.end, mention.end + 1):
+            other = by_start.get(at)
+            if other is not None and other.start not in dragged and _related(mention, other, divisions):
+                dragged.add(other.start)
+                refused.append(replace(other, cue=mention.cue))
+    return [mention for mention in accepted if mention.start not in dragged]
+
+
+def _related(one: Mention, other: Mention, divisions: DivisionTable) -> bool:
+    return any(
+        divisions.contains(a.adcode, b.adcode) or divisions.contains(b.adcode, a.adcode)
+        for a in one.name.senses[:8]
+        for b in other.name.senses[:8]
+    )
+
+
+def _shortened(mentions: list[Mention], anchors: list[Mention], prose: Prose, divisions: DivisionTable) -> list[Mention]:
+    """``太原街头``: a street's name (太原街) that no city nearby supports gives way to the city's name it begins with."""
+    out: list[Mention] = []
+    for mention in mentions:
+        if mention.name.weight or not mention.is_landmark or _backed(mention, _nearby(anchors, mention), divisions):
+            out.append(mention)
+            continue
+        for end in range(mention.end - 1, mention.start + 1, -1):
+            name = lexicon().get(prose.plain[mention.start : end])
+            if name is None or not name.weight:
+                continue
+            cue = judge(prose.plain, mention.start, end)
+            if cue.verdict in ("sighting", "plain"):
+                out.append(Mention(name, mention.start, end, cue, name.senses, mention.in_hashtag))
+            break
+    return out
+
+
+def _backed(mention: Mention, anchors: list[Mention], divisions: DivisionTable) -> tuple[Sense, ...]:
+    """The senses of ``mention`` that lie in the nearest anchor which contains any of them; one behind it counts as farther."""
+    best: tuple[int, tuple[Sense, ...]] | None = None
+    weak = mention.name.weight == 0 and mention.name.senses[0].kind in ("short county", "pinyin")
+    for anchor in anchors:
+        gap = mention.gap(anchor)
+        if gap < 0 or anchor.name.text == mention.name.text or (weak and gap > 3 and mention.cue.verdict == "plain"):
+            continue
+        distance = gap + (6 if anchor.start > mention.start else 0)
+        if best is not None and distance >= best[0]:
+            continue
+        senses = tuple(s for s in mention.name.senses if any(_inside(s, outer, divisions) for outer in anchor.alone))
+        if senses:
+            best = (distance, senses)
+    return best[1] if best else ()
+
+
+def _inside(inner: Sense, outer: Sense, divisions: DivisionTable) -> bool:
+    return divisions.contains(outer.adcode, inner.adcode) and (inner.adcode != outer.adcode or inner.kind != outer.kind)
+
+
+def _narrowed(mention: Mention, settled: list[Mention], divisions: DivisionTable) -> Mention:
+    """``和平区太原街``: the street lies in one of the two districts, so that one is meant."""
+    for other in settled:
+        senses = tuple(sense for sense in mention.senses if divisions.contains(sense.adcode, other.codes[0]))
+        if len(senses) == 1 and mention.gap(other) <= NEAR:
+            return replace(mention, senses=senses)
+    return mention
