@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from ingest.times.context import refusal, seen_near
+from ingest.times.context import around, refusal, seen_near
 from ingest.times.normalise import mask, normalise
 from ingest.times.phrases import Phrase, phrases
 from ingest.times.resolve import CHINA, Interval, Unresolved, resolve
@@ -86,30 +86,31 @@ def _iso(start: datetime | None, end: datetime | None) -> str:
 def _read_text(text: str, posted: datetime) -> tuple[When | None, tuple[Evidence, ...]]:
     """The best time in the text, and a line of evidence for every time that was read or refused."""
     plain = mask(normalise(text))
-    found = _borrow_days(phrases(plain, tokens(plain, text)), plain)
+    found = phrases(plain, tokens(plain, text))
+    _borrow_days(found, plain)
     quoted_from = plain.find("//\u25a1")
     evidence: list[Evidence] = []
     best: tuple[float, Interval] | None = None
     for index, phrase in enumerate(found):
         if phrase.lone is not None and phrase.lone.kind is Kind.TRAP:
             continue
-        limit = next((p.start for p in found[index + 1 :] if p.day is not None and p.borrowed is None), len(plain))
+        limit = next((p.start for p in found[index + 1 :] if p.day is not None and not p.borrowed), len(plain))
+        sentence = around(plain, phrase, limit)
         words = text[phrase.start : phrase.end]
         span = (phrase.start, phrase.end)
         try:
             interval = resolve(phrase, posted)
-            why = refusal(phrase, plain, limit, old=(posted - interval.end).days > OLD_DAYS)
+            why = refusal(phrase, sentence, old=(posted - interval.end).days > OLD_DAYS)
         except Unresolved as reason:
-            evidence.append(Evidence("text", None, Certainty.NONE, f"“{words}” refused: {reason}", span))
-            continue
+            why = str(reason)
         if why is not None:
             evidence.append(Evidence("text", None, Certainty.NONE, f"“{words}” refused: {why}", span))
             continue
         quoted = 0 <= quoted_from < phrase.start
         if quoted:
-            interval = replace(interval, certainty=Certainty.LOW)
+            interval = interval._replace(certainty=Certainty.LOW)
         evidence.append(_text_evidence(words, span, interval, quoted))
-        score = _weight(phrase) + (0.6 if seen_near(plain, phrase) else 0) - (1.0 if quoted else 0)
+        score = _weight(phrase) + (0.6 if seen_near(sentence) else 0) - (1.0 if quoted else 0)
         if best is None or score > best[0]:
             best = (score, interval)
     if best is None:
@@ -119,26 +120,24 @@ def _read_text(text: str, posted: datetime) -> tuple[When | None, tuple[Evidence
 
 
 def _text_evidence(words: str, span: tuple[int, int], interval: Interval, quoted: bool) -> Evidence:
-    why = f"“{words}” read as {_said(interval.start)} to {_said(interval.end)}"
+    start, end = interval.start.isoformat(), interval.end.isoformat()
+    why = f"“{words}” read as {start[:10]} {start[11:16]} to {end[:10]} {end[11:16]}"
     if quoted:
         why += ", in the words of a reposted post whose own time is not known"
-    return Evidence("text", _iso(interval.start, interval.end), interval.certainty, why, span)
+    return Evidence("text", f"{start}/{end}", interval.certainty, why, span)
 
 
-def _borrow_days(found: list[Phrase], text: str) -> list[Phrase]:
+def _borrow_days(found: list[Phrase], text: str) -> None:
     """Give a time of day without a day the day said shortly before in the same sentence (昨天在罗湖火车站，下午三点)."""
-    out: list[Phrase] = []
+    last: Phrase | None = None
     for phrase in found:
-        last = out[-1] if out else None
         lonely = phrase.day is None and phrase.lone is None
         near = last is not None and phrase.start - last.end <= BORROW_CHARS
         if lonely and near and last is not None and last.day is not None and last.clock is None:
             between = text[last.end : phrase.start]
             if not any(c in between for c in "。!?\n") and (not last.parts or phrase.clock is not None):
-                parts = phrase.parts or last.parts
-                phrase = replace(phrase, day=last.day, parts=parts, borrowed=(last.start, last.end))
-        out.append(phrase)
-    return out
+                phrase.day, phrase.parts, phrase.borrowed = last.day, phrase.parts or last.parts, True
+        last = phrase
 
 
 _RANGES = frozenset({Kind.DAYS, Kind.WEEK, Kind.MONTH, Kind.MONTH_PART})

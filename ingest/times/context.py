@@ -6,6 +6,7 @@ Every look is bounded (:data:`BACK` characters back, :data:`AHEAD` on), so readi
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from ingest.times.phrases import Phrase
 from ingest.times.tokens import Kind
@@ -50,13 +51,14 @@ _DEADLINE_BEFORE = re.compile(
     r"|\bbefore|\bby|\buntil|\btill|\bno later than|\bdeadline:?)[\s到至:]{0,3}(?:the )?$"
 )
 _SINCE = re.compile(r"\s?(?:以来|至今|起(?![床来])|到现在)")
+_FROM_TO = re.compile(r"\s?(?:开始|到|至)")
 _SINCE_BEFORE = re.compile(r"(?:\bsince|\bfrom)\s(?:about |around )?(?:the )?$")
 _AHEAD = re.compile(r"(?:将于?|预计|计划|准备|打算|约定|\bwill|\bgoing to)[^,]{0,6}$")
 _OTHER_BEFORE = re.compile(
     r"(?:据|营业时间?|营业|上班时间|办公时间|工作时间|开放时间|服务时间|接听时间|热线|值班|播出|直播|新闻|日报|晚报|早报|时报|报时间|发布[时于]间?|更新[时于]间?|报警时间?|报案时间?|立案时间?|采血时间?)[\s:]{0,2}$"
 )
 _OTHER_AFTER = re.compile(
-    r"[^,]{0,8}?(?:报道|报导|日电|新闻|播出|直播|讯(?!息)|公布|发布|刊登|登报|报警|报案|报的[案警]|立案|采血|入库|开会|集合|开始放寒假|下班|更新|截稿|发车|开业)"
+    r"[^,]{0,2}?(?:转发|转过|发过|发的?微博|发帖|评论过)|[^,]{0,8}?(?:通报|报道|报导|日电|新闻|播出|直播|讯(?!息)|公布|发布|刊登|登报|报警|报案|报的[案警]|立案|采血|入库|开会|集合|开始放寒假|下班|更新|截稿|发车|开业)"
 )
 _NOT_PART = re.compile(r"[好安茶餐饭市宵场班]|自习|好眠")
 _PUNCTUATION = re.compile(r"\s*(?:$|[,.。!?;|~()/、】\]□\n]|\s)")
@@ -71,14 +73,19 @@ _LIST_BEFORE = re.compile(r"(?:注意|以下|说|补充|几|这|那|有|强调|�
 _RELATIVE_DAYS = frozenset({Kind.DAY, Kind.WEEKDAY, Kind.AGO, Kind.NOW})
 
 
-def sentence_around(text: str, start: int, end: int) -> tuple[str, str]:
-    """The words of the same sentence before ``start`` and after ``end``, at most :data:`BACK` and :data:`AHEAD` characters."""
-    before, after = text[max(0, start - BACK) : start], text[end : end + AHEAD]
-    last = None
-    for last in _SENTENCE_END.finditer(before):  # noqa: B007 -- the last one counts
-        pass
-    first = _SENTENCE_END.search(after)
-    return (before if last is None else before[last.end() :]), (after if first is None else after[: first.start()])
+class Around(NamedTuple):
+    """The words of the same sentence before and after a phrase, at most :data:`BACK` and :data:`AHEAD` characters."""
+
+    before: str
+    after: str
+
+
+def around(text: str, phrase: Phrase, limit: int) -> Around:
+    """What stands around ``phrase``; what lies behind ``limit``, where another day is named, belongs to that one."""
+    before = _SENTENCE_END.split(text[max(0, phrase.start - BACK) : phrase.start])[-1]
+    after = text[phrase.end : max(phrase.end, min(phrase.end + AHEAD, limit))]
+    end = _SENTENCE_END.search(after)
+    return Around(before, after if end is None else after[: end.start()])
 
 
 def _clause_tail(before: str) -> str:
@@ -102,8 +109,8 @@ def _missing(phrase: Phrase, before: str, after: str, old: bool) -> str | None:
     if label and not _HEDGE.search(tail[: label.start()]):
         return "it says when the child went missing or was born"
     last = None
-    for last in _EVENT.finditer(tail):  # noqa: B007 -- the last one counts
-        pass
+    for event in _EVENT.finditer(tail):
+        last = event
     told = last is not None and last.lastgroup == "lost" and not _LOST_NOUN.match(tail, last.end())
     if last is not None and told and not _HEDGE.search(tail[: last.start()]):
         return "it says when the child went missing"
@@ -136,19 +143,15 @@ def _no_time(phrase: Phrase, before: str, after: str) -> bool:
     return not (_PUNCTUATION.match(after) or _ACT.match(after))
 
 
-def refusal(phrase: Phrase, text: str, limit: int, *, old: bool) -> str | None:
-    """Why ``phrase`` is not the time of a sighting, in words, or None.
-
-    ``limit`` is where the next phrase that names a day begins: what stands after it belongs to that one. ``old`` says that
-    the date lies more than a year before the post.
-    """
-    before, after = sentence_around(text, phrase.start, phrase.end)
-    after = after[: max(0, limit - phrase.end)]
+def refusal(phrase: Phrase, words: Around, *, old: bool) -> str | None:
+    """Why ``phrase`` is not the time of a sighting, or None. ``old`` says that it lies more than a year before the post."""
+    before, after = words
     if _habit(phrase, before, after):
         return "it tells a habit, not one sighting"
     if _DEADLINE_AFTER.match(after) or _DEADLINE_BEFORE.search(before):
         return "it is a deadline"
-    if _SINCE.match(after) or _SINCE_BEFORE.search(before):
+    lasting = phrase.day is None and before.endswith("从") and _FROM_TO.match(after)
+    if lasting or _SINCE.match(after) or _SINCE_BEFORE.search(before):
         return "it tells how long something has lasted"
     if _AHEAD.search(_clause_tail(before)):
         return "it speaks of something to come"
@@ -159,8 +162,7 @@ def refusal(phrase: Phrase, text: str, limit: int, *, old: bool) -> str | None:
     return _missing(phrase, before, after, old)
 
 
-def seen_near(text: str, phrase: Phrase) -> bool:
+def seen_near(words: Around) -> bool:
     """Whether a word of seeing follows the phrase in its sentence."""
-    _, after = sentence_around(text, phrase.start, phrase.end)
-    event = _EVENT.search(after[:30])
+    event = _EVENT.search(words.after, 0, 30)
     return event is not None and event.lastgroup == "seen"

@@ -1,7 +1,8 @@
-# ruff: noqa: E501
-"""The grammar of times: one expression, one named alternative a rule. :mod:`ingest.times.tokens` reads what it finds.
+"""The grammar of times: one expression, one named rule for each way of writing. :mod:`ingest.times.tokens` reads what it finds.
 
-Order matters: longer and more telling rules stand first. A rule's inner groups are named for its reader.
+Rules stand in three families by the character they begin with (a number, a Chinese word, a Latin letter), so that most
+positions of a text are passed over at once. Within a family order matters: longer and more telling rules stand first. A rule's
+inner groups are named for its reader; ``{NUM}`` and its like are filled in below.
 """
 
 from __future__ import annotations
@@ -12,87 +13,186 @@ from ingest.times import calendars
 from ingest.times.numbers import MINUTE, NUM
 
 PARTS = {
-    "凌晨": "small_hours", "拂晓": "dawn", "黎明": "dawn", "天刚亮": "dawn", "天亮": "dawn", "清晨": "early", "清早": "early",
-    "早晨": "early", "早上": "early", "一大早": "early", "大清早": "early", "一早": "early", "大早上": "early", "晨": "early",
-    "早": "early", "上午": "forenoon", "正午": "noon", "中午": "noon", "晌午": "noon", "午间": "noon", "午后": "early_afternoon",
-    "下午": "afternoon", "下晚": "dusk", "傍晚": "dusk", "黄昏": "dusk", "下班": "dusk", "天黑": "dusk", "晚上": "night", "晚间": "night",
-    "夜晚": "night", "当晚": "night", "夜里": "late", "夜间": "late", "夜": "night", "晚": "night", "深夜": "deep", "半夜": "deep",
-    "大半夜": "deep", "午夜": "midnight", "子夜": "midnight", "上昼": "forenoon", "下昼": "afternoon", "晏昼": "noon", "朝早": "early",
-    "夜晚黑": "night", "in the morning": "morning", "morning": "morning", "early morning": "early", "noon": "noon", "midday": "noon",
-    "lunchtime": "noon", "lunch time": "noon", "afternoon": "afternoon", "evening": "evening", "dusk": "dusk", "sunset": "dusk",
+    "凌晨": "small_hours", "拂晓": "dawn", "黎明": "dawn", "天刚亮": "dawn", "天亮": "dawn",
+    "清晨": "early", "清早": "early", "早晨": "early", "早上": "early", "大早上": "early", "一大早": "early",
+    "大清早": "early", "一早": "early", "朝早": "early", "晨": "early", "早": "early", "早饭": "early", "早餐": "early",
+    "上午": "forenoon", "上昼": "forenoon",
+    "正午": "noon", "中午": "noon", "晌午": "noon", "午间": "noon", "晏昼": "noon",
+    "午饭": "noon", "午餐": "noon", "中饭": "noon",
+    "午后": "early_afternoon", "下午": "afternoon", "下昼": "afternoon", "放学": "late_afternoon",
+    "下晚": "dusk", "傍晚": "dusk", "黄昏": "dusk", "下班": "dusk", "天黑": "dusk", "晚饭": "dinner", "晚餐": "dinner",
+    "晚上": "night", "晚间": "night", "夜晚": "night", "当晚": "night", "夜": "night", "晚": "night",
+    "夜里": "late", "夜间": "late", "深夜": "deep", "半夜": "deep", "大半夜": "deep", "午夜": "midnight", "子夜": "midnight",
+    "early morning": "early", "morning": "morning", "noon": "noon", "midday": "noon", "lunchtime": "noon",
+    "lunch time": "noon", "afternoon": "afternoon", "evening": "evening", "dusk": "dusk", "sunset": "dusk",
     "dawn": "dawn", "sunrise": "dawn", "night": "night", "midnight": "midnight", "late night": "deep",
 }  # fmt: skip
+"""Words for a part of the day, and the window of :data:`ingest.times.resolve.WINDOWS` each stands for."""
 
-MONTHS = {m: i + 1 for i, m in enumerate(("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"))}
-_EN_MONTH = (
-    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
-    r"|nov(?:ember)?|dec(?:ember)?)\.?"
-)
-WEEKDAYS = {d: i for i, d in enumerate(("mon", "tue", "wed", "thu", "fri", "sat", "sun"))}
-_EN_DAY = r"(?:mon(?:day)?|tue(?:s(?:day)?)?|wed(?:nesday)?|thu(?:rs(?:day)?)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?)"
-ZH_DAY = {c: i for i, c in enumerate("一二三四五六日")} | {"天": 6, "末": 5.5} | {str(i + 1): i for i in range(7)}
-_EN_NUM = r"(?:\d{1,3}|an?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
+MONTHS = {
+    name: number + 1
+    for number, name in enumerate(("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"))
+}
+WEEKDAYS = {name: number for number, name in enumerate(("mon", "tue", "wed", "thu", "fri", "sat", "sun"))}
+WEEKEND = 5.5
+ZH_DAY = {c: i for i, c in enumerate("一二三四五六日")} | {"天": 6, "末": WEEKEND} | {str(i + 1): i for i in range(7)}
 
-# After these a number of the month is a house, a bus line, a building, an exit: "3号线", "12号楼", "6号出口".
-_NOT_A_DAY = r"(?![线楼门院口店厅台馆街路车出仓桥站坑航检机库房铺棚摊公地码柜桌床床位选球信候称牌文字个弄巷单栋厂矿井令以])"
-_ADDRESS = r"(?<![\d.:/a-z路街道巷弄里村院园栋楼层室座段线组第之每])"
-_UNIT = r"(?!\s?[\d.:/%-]|\s?(?:[米岁元块万千亿公里斤吨寸尺厘年倍分度折个位名点角多人月]|k[mg]|cm|m\b))"
-_NEXT_TO_TIME = r"(?=[日号]|\s*,?\s*(?:[凌清早上中正午下傍晚夜深半]|那天|当天|这天|\d{1,2}[:点时]|[拍看见在于]))"
+# Festivals whose names are also numbers or food count only beside a word that says so: 五一广场, 十一岁, 卖元宵.
+_AMBIGUOUS_FEASTS = ("十一", "五一", "六一", "三八", "五四", "小年", "国庆", "元宵")
 
-_FESTIVAL_NAMES = "|".join(
-    re.escape(n) + ("日?" if n == "元旦" else "") for n in sorted(set(calendars.NAMES), key=len, reverse=True)
-    if n not in {"十一", "五一", "六一", "三八", "五四", "小年", "国庆", "元宵"}
-)  # fmt: skip
-# Numerals and foods become days only beside a word that says so: 五一广场, 十一岁, 卖元宵.
-_FESTIVAL_SAID = r"(?=节|日|期间|假|长假|小?黄金周|那天|那晚|当天|放假|上午|下午|中午|早|晚|夜|凌晨|傍晚)"
-_NOT_A_FEAST = r"(?!\s*(?:快乐|将至|快到|快要|临近|回家|团圆|之?前|以前|前夕|礼|路|街|广场|大道|村|社区|小区|公园|桥|站|口岸|学校|小学|中学|版|促销|活动))"
 
-_RULES: tuple[tuple[str, str], ...] = (
-    ("iso", r"(?<!\d)(?:19|20)\d\d-\d\d-\d\dt\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:z|[+-]\d\d:?\d\d)?(?!\d)"),
-    ("ymd", r"(?<!\d)(?:19|20)\d\d ?(?:年|[-/.]) ?\d{1,2} ?(?:月|[-/.]) ?\d{1,2}(?!\d)(?: ?[日号])?"),
+def _any_of(words: list[str]) -> str:
+    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+
+
+_WORDS = {
+    "NUM": NUM,
+    "MINUTE": MINUTE,
+    "YEAR": r"(?:19|20)\d\d",
+    "EN_NUM": r"(?:\d{1,3}|an?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)",
+    "EN_MONTH": r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+    r"|nov(?:ember)?|dec(?:ember)?)\.?",
+    "EN_DAY": r"(?:mon(?:day)?|tue(?:s(?:day)?)?|wed(?:nesday)?|thu(?:rs(?:day)?)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?)",
+    # A number of the month before these is a bus line, a building, an exit: 3号线, 12号楼, 6号出口.
+    "NOT_A_DAY": r"(?![线楼门院口店厅台馆街路车出仓桥站坑航检机库房铺棚摊公地码柜桌床位选球信候称牌文字个弄巷单栋厂矿井令以])",
+    # After these it is a house number: 中山路3号, A3号, 每3日.
+    "NO_ADDRESS": r"(?<![\d.:/a-z路街道巷弄里村院园栋楼层室座段线组第之每])",
+    # A decimal, a count or a measure, not a month and a day: 1.5米, 2.13元, 3-14岁.
+    "NO_UNIT": r"(?!\s?[\d.:/%-]|\s?(?:[米岁元块万千亿公里斤吨寸尺厘年倍分度折个位名点角多人月]|k[mg]|cm|m\b))",
+    "BY_A_TIME": r"(?=[日号]|\s*,?\s*(?:[凌清早上中正午下傍晚夜深半]|那天|当天|这天|\d{1,2}[:点时]|[拍看见在于]))",
+    "PART_AHEAD": r"[晚夜早晨午下上中凌傍]",
+    "FEASTS": _any_of([n for n in calendars.NAMES if not n.isascii() and n not in _AMBIGUOUS_FEASTS]),
+    "EN_FEASTS": _any_of([n for n in calendars.NAMES if n.isascii()]),
+    "FEAST_SAID": r"(?=节|日|期间|假|长假|小?黄金周|那天|那晚|当天|放假|上午|下午|中午|早|晚|夜|凌晨|傍晚)",
+    "FEAST_TAIL": r"节?(?:当日)?(?P<{whole}>期间|长假|假期|小长假|放假|黄金周|假日|那几天)?"
+    r"(?!\s*(?:快乐|将至|快到|快要|临近|回家|团圆|之?前|以前|前夕|礼|路|街|广场|大道|村|社区|小区|公园|桥|站|口岸|学校"
+    r"|小学|中学|版|促销|活动))",
+    # A bare 晚 or 早 is a part of the day after a day or before a clock: 2月9日晚, 晚8点; not 晚了, 早餐.
+    "LONE_PART": r"(?<=[今昨前寻琴当天日号一二三四五六末庆旦秋节夕年]){c}{no}|(?<=\d){c}{no}|(?<=[\d日号]\s){c}{no}"
+    r"|(?<![最太很提趁迟早]){c}(?=\s?(?:\d{{1,2}}|[〇一二三四五六七八九十]{{1,3}})[点时:])",
+}
+
+_NUMBER_RULES = (
+    ("iso", r"(?<!\d){YEAR}-\d\d-\d\dt\d\d:\d\d(?::\d\d(?:\.\d{{1,9}})?)?(?:z|[+-]\d\d:?\d\d)?(?!\d)"),
+    ("ymd", r"(?<!\d){YEAR}\s?(?:年|[-/.])\s?\d{{1,2}}\s?(?:月|[-/.])\s?\d{{1,2}}(?!\d)(?:\s?[日号])?"),
     ("ymd8", r"(?<!\d)20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?!\d)"),
-    ("ymdzh", r"(?:[二一][〇一二三四五六七八九]{3}|(?<!\d)\d\d)年 ?" + NUM + "月 ?" + NUM + "[日号]"),
-    ("ym", r"(?<!\d)(?:(?:19|20)\d\d ?年|(?:19|20)\d\d[-/.])\s?" + NUM + r"(?!\d)月?份?(?:初|上旬|中旬|下旬|底|末)?"),
-    ("year", r"(?<!\d)(?:19|20)\d\d年?(?!\d)"),
-    (
-        "lunar",
-        r"(?:(?P<lc>农历|阴历|旧历)(?P<lm>正|腊|冬|闰?[一二三四五六七八九十]|十一|十二)月|(?P<lm2>正|腊|冬)月|(?P<lm3>[一二三四五六七八九十]|十一|十二)月(?=初|廿|(?<=八月)十五(?![日号])))"
-        r"(?P<ld>初[一二三四五六七八九十]|廿[一二三四五六七八九]?|(?:二?十|三十)[一二三四五六七八九]?)(?![月个])[日]?",
-    ),
-    ("newyear", r"(?:大年|年)(?P<nd>初[一二三四五六七八九十])|(?<![一-龥])(?P<nd2>初[一二三四五六七八九十])(?=那天|当天|上午|下午|中午|晚|早|凌晨|傍晚)|大?年(?:三十|卅)"),
-    ("monthpart", r"(?:(?P<mb>上个?|本|这个?)月|(?P<mn>" + NUM + r")月份?)(?P<mp>初|上旬|中旬|下旬|底|末)(?!的?工资)"),
-    ("md", r"(?:(?P<mdy>今年|去年|前年) ?)?(?<![\d.])(?P<mdm>" + NUM + r") ?月 ?(?P<mdd>" + NUM + r")(?: ?[日号](?!" + r"(?:线|楼|院))|(?![\d个年岁天后前]))"),
-    ("month", r"(?:今年|去年) ?" + NUM + r"月(?:份)?|(?<![\d.第])" + NUM + "月份"),
-    ("mdslash", r"(?<![\d./:-])(?:0?[1-9]|1[0-2])/(?:0?[1-9]|[12]\d|3[01])(?![\d/])" + _UNIT + r"(?=[日号]|\s|[,;、.!?()]|$|[^a-z\d])"),
-    ("mddot", r"(?<![\d./:a-z-])(?:0?[1-9]|1[0-2])[.](?:(?:0[1-9]|[12]\d|3[01])(?!\d)" + _UNIT + r"|[1-9](?!\d)" + _UNIT + _NEXT_TO_TIME + ")"),
-    ("mddash", r"(?<![\d./:a-z-])(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(?!\d)" + _UNIT),
-    ("ago", r"(?P<an>\d{1,3}(?:\.\d)?|[好十]?几|数|一个半|两个半|两三|三四|四五|五六|七八|一两|半|" + NUM + r")(?P<ab>来|多)?\s?个?(?P<ah>半|多)?\s?(?P<au>小时|钟头|分钟|分|刻钟|天|日|周|星期|礼拜|月|年|min|h)(?P<am>多|左右)?(?:之|以)?前(?![台面往方门期后晚夜])"),
-    ("daynum", r"(?P<dm>本月|上个?月|这个月|当月)(?P<dd>" + NUM + r")[日号](?![线楼])"),
-    ("bareday", _ADDRESS + r"(?P<bd>(?:[12]\d|3[01]|[1-9])|[二三]?十[一二三四五六七八九]?|[一二三四五六七八九])[日号]" + _NOT_A_DAY + r"(?!前)"),
-    ("lastspan", r"(?P<lw>上上|上|这|本)个?(?P<lu>周|星期|礼拜|月)(?![一二三四五六日天末1-7\d初底末上中下刊边围])"),
-    ("weekday", r"(?<![一二两三四五六七八九十每几半])(?P<ww>上上|上|这|本|今|下下|下)?个?(?:周|星期|礼拜)(?P<wd>[一二三四五六日天末1-7])(?![岁年次围周大福生\d])"),
-    ("rel", r"大前[天日]|(?<![之以目])前[天日](?!前)|(?<![之以目天日前])前(?=[晚夜])|[昨寻琴][天日]|昨儿个?|[昨琴](?=[晚夜早晨午下上中凌傍])|今[天日](?!头条|说法|之|后)|今儿个?|今(?=[晚夜早晨午下上中凌傍])|大?后[天日]|明[天日儿]|明(?=[晚早])|次日|翌日"),
-    ("fewdays", r"前(?P<fd>几|两|三|些)[天日]|[这近](?P<fd2>几|两|三)[天日]"),
-    ("now", r"刚刚(?!满|会|学|好|出生|够|能|断奶|毕业|结婚)|刚才|方才|适才|啱啱|刚(?=才|拍|看|见|在|路过|经过|遇|发现|从|到|碰|撞|走到)|现在(?=就在|正|仍在|还在|也?在(?!找|家|医院|派出所|救助站))|此刻|此时"),
-    ("festival", r"(?P<fn>" + _FESTIVAL_NAMES + r"|(?:元宵|国庆|小年)(?!路|街|广场)|(?:十一|五一|六一|三八|五四|小年|国庆|元宵)" + _FESTIVAL_SAID + r")节?(?:当日)?(?P<fs>期间|长假|假期|小长假|放假|黄金周|假日)?" + _NOT_A_FEAST),
-    ("clocks", r"(?<![\d.:])(?:(?P<c1>" + NUM + r")(?:点钟?|时)?\s?(?P<cs>[、,]|到|至|~|-|或)\s?|(?P<c0>[一二三四五六七八](?=[二三四五六七八九][点时])|九(?=十[点时])))(?P<c2>" + NUM + r")(?:点|时)(?!\d)(?P<ct>钟|左右|多|半)?"),
-    ("hm", r"(?<![\d.:/])(?P<h>[01]?\d|2[0-4]):(?P<m>[0-5]\d)(?::[0-5]\d)?(?![\d:])\s?(?P<hp>[ap]\.?m\b\.?)?(?P<ht>左右|许|前后|多)?"),
-    ("clock", r"(?P<cb>快|将近|接近|临近|不到)?(?<![\d.:第])(?P<ch>" + NUM + r")\s?(?:点|时(?=\d|[左许多整半许]|[二三四五]?十)|(?<=\d)h(?=\d\d))(?:\s?(?P<cq>[一三])刻|(?P<chalf>半)|\s?(?P<cm>" + MINUTE + r")(?![\d个名位岁男女年月天])分?)?(?P<cz>钟)?(?P<cx>多钟?|几分?|来钟|左右|许|上下|前后|过|出头|整)?"),
-    ("part", "天刚亮|天亮|凌晨|拂晓|黎明|清晨|大清早|清早|早晨|大?早上|一大早|一早|上午|正午|中午|晌午|午间|午后|下午|下晚|傍晚|黄昏|晚上|晚间|夜晚|当晚|夜里|夜间|大半夜|深夜|半夜|午夜|子夜|上昼|下昼|晏昼|朝早|(?<=[今昨凌])晨|(?<=[今昨天日号一二三四五六末])早(?![点就已餐饭日期安])|(?<=[今昨前当天日号一二三四五六末庆旦秋节夕])[晚夜](?![了餐饭点会安班色市宵])"),
-    ("enago", r"\b(?P<en>" + _EN_NUM + r"|half an|a few|few|several|a couple of|couple of)[\s-]?(?P<eu>seconds?|secs?|minutes?|mins?|m|hours?|hrs?|h|days?|d|weeks?|months?|years?)(?P<eh> and a half)? ago\b"),
-    ("endate", r"\b(?P<em>" + _EN_MONTH + r") ?(?P<ed>\d{1,2})(?:st|nd|rd|th)?\b(?!:)(?:,? ?(?P<ey>20\d\d|19\d\d)\b)?|\b(?P<ed2>\d{1,2})(?:st|nd|rd|th)? (?:of )?(?P<em2>" + _EN_MONTH + r")\b(?:,? ?(?P<ey2>20\d\d|19\d\d)\b)?"),
-    ("enrel", r"\bthe day before yesterday\b|\byesterday\b|\btoday\b|\btonight\b|\blast night\b|\bthis (?=morning|afternoon|evening)|\btomorrow\b|\bthe other day\b"),
-    ("enweek", r"\b(?:(?P<ew>last|this|past|next|every|on) )?(?P<ed3>" + _EN_DAY + r")(?P<es>s)?\b(?!\.[a-z])|\b(?P<ew2>last|this|over the|next|every)? ?\bweekend\b|\blast week\b|\blast month\b"),
-    ("enclock", r"\b(?P<eb>almost|nearly)?\s?(?P<eq>half past|quarter past|quarter to) (?P<eqh>" + _EN_NUM + r")\b|(?<![\d.:/-])\b(?P<r1>\d{1,2})\s?(?:-|to|or)\s?(?P<r2>\d{1,2})\s?(?P<rp>[ap])\.?m\b\.?|(?<![\d.:/])\b(?P<e1>" + _EN_NUM + r")\s?(?:(?P<ep>[ap])\.?m\b\.?|o'?clock\b)"),
-    ("enat", r"\bat (?:about |around )?(?P<ea>1[0-2]|[1-9])\b(?!\s?(?:st|nd|rd|th|[ap]\.?m|years?|kids|children|people|[%/:.-]\d|o'?clock))"),
-    ("ennow", r"\bjust now\b|\bright now\b|\bmoments? ago\b|\bjust (?=saw|seen|took|passed|spotted|photographed|met)"),
-    ("enpart", r"\b(?:early morning|late night|morning|noon|midday|lunch ?time|afternoon|evening|dusk|sunset|dawn|sunrise|midnight|night)\b"),
+    ("ymdzh", r"(?:[二一][〇一二三四五六七八九]{{3}}|(?<!\d)\d\d)年\s?{NUM}月\s?{NUM}[日号]"),
+    ("ym", r"(?<!\d)(?:{YEAR}\s?年|{YEAR}[-/.])\s?{NUM}(?!\d)月?份?(?:初|上旬|中旬|下旬|底|末)?"),
+    ("yfeast", r"(?<!\d)(?P<fy>{YEAR})\s?年的?(?P<yfn>{FEASTS}|十一|五一|六一|国庆|元宵|小年)" + "{FEAST_TAIL_Y}"),
+    ("dmy", r"(?<![\d./])(?P<dmy1>\d{{1,2}})(?P<dmysep>[/.-])(?P<dmy2>\d{{1,2}})(?P=dmysep)(?P<dmy3>{YEAR})(?!\d)"),
+    ("year", r"(?<!\d){YEAR}年?(?!\d)"),
+    ("nlunar", r"(?P<lm3>[一二三四五六七八九十]|十一|十二)月"
+     r"(?:(?P<ld3>初[一二三四五六七八九十]|廿[一二三四五六七八九]?)|(?<=八月)(?P<ld4>十五))"
+     r"(?![日号月个])"),
+    ("nmonthpart", r"(?P<mn>{NUM})月份?(?P<nmp>初|上旬|中旬|下旬|底|末)(?!的?工资)"),
+    ("md", r"(?<![\d.])(?P<mdm>{NUM})\s?月\s?(?P<mdd>{NUM})(?:\s?[日号](?!线|楼|院)|(?![\d个年岁天后前]))"),
+    ("month", r"(?<![\d.第])(?P<mon>{NUM})月份"),
+    ("mdslash", r"(?<![\d./:-])(?:0?[1-9]|1[0-2])/(?:0?[1-9]|[12]\d|3[01])(?![\d/]){NO_UNIT}(?![a-z])"),
+    ("mddot", r"(?<![\d./:a-z-])(?:0?[1-9]|1[0-2])\.(?:(?:0[1-9]|[12]\d|3[01])(?!\d){NO_UNIT}"
+     r"|[1-9](?!\d){NO_UNIT}{BY_A_TIME})"),
+    ("mddash", r"(?<![\d./:a-z-])(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])|[1-9]-(?:1[3-9]|2\d|3[01]))(?!\d){NO_UNIT}"),
+    ("ago", r"(?P<an>\d{{1,3}}(?:\.\d)?|[好十]?几|数|一个半|两个半|两三|三四|四五|五六|七八|一两|半|{NUM})"
+     r"(?P<ab>来|多)?\s?个?(?P<ah>半|多)?\s?"
+     r"(?P<au>小时|钟头|分钟|分|刻钟|天|日|周|星期|礼拜|月|年|min|h)(?P<am>多|左右)?(?:之|以)?前(?![台面往方门期后晚夜])"),
+    ("bareday", r"{NO_ADDRESS}(?P<bd>[12]\d|3[01]|[1-9]|[二三]?十[一二三四五六七八九]?|[一二三四五六七八九])[日号]"
+     r"{NOT_A_DAY}(?!前)"),
+    ("nfeast", r"(?P<nfn>(?:十一|五一|六一|三八|五四){FEAST_SAID})" + "{FEAST_TAIL_N}"),
+    ("clocks", r"(?<![\d./])(?<!\d:)(?:(?P<c1>{NUM})(?:点钟?|时)?\s?(?P<cs>[、,]|到|至|~|-|或)\s?"
+     r"|(?P<c0>[一二三四五六七八](?=[二三四五六七八九][点时])|九(?=十[点时])))(?P<c2>{NUM})[点时](?!\d)(?P<ct>钟|左右|多|半)?"),
+    ("hm", r"(?<![\d./])(?<!\d:)(?P<h>[01]?\d|2[0-4]):(?P<m>[0-5]\d)(?::[0-5]\d)?(?![\d:])"
+     r"\s?(?P<hp>[ap]\.?m\b\.?)?(?P<ht>左右|许|前后|多)?"),
+    ("zhpart", r"一大早|一早"),
+    ("rangepm", r"(?<![\d.:/-])\b(?P<r1>\d{{1,2}})\s?(?:-|to|or)\s?(?P<r2>\d{{1,2}})\s?(?P<rp>[ap])\.?m\b\.?"),
+    ("clockpm", r"(?<![\d.:/])\b(?P<e1>\d{{1,2}})\s?(?:(?P<ep>[ap])\.?m\b\.?|o'?clock\b)"),
+    ("enago", r"\b(?P<en>\d{{1,3}})[\s-]?{EN_AGO}"),
+    ("endmy", r"\b(?P<ed2>\d{{1,2}})(?:st|nd|rd|th)?\s(?:of\s)?(?P<em2>{EN_MONTH})(?![a-z])(?:,?\s?(?P<ey2>{YEAR})\b)?"),
+    ("clock", r"(?<![\d./第])(?<!\d:)(?P<ch>{NUM}){CLOCK_TAIL}"),
 )  # fmt: skip
 
-# Only these characters can begin a time; letters only at the head of a word. Nearly every position of a text stops here.
-_GATE = (
-    r"(?=[\d〇一二三四五六七八九十廿卅两几数好半初刚方适啱现此大前昨寻琴今后明次翌这近上本下周星礼农阴旧正腊冬闰年去当快将接临不"
-    r"凌拂黎天清早中晌午傍黄晚夜深子朝晏晨" + "".join(sorted({n[0] for n in calendars.NAMES if not n.isascii()})) + r"]|(?<![a-z])[a-z])"
+_CHINESE_RULES = (
+    ("lunar", r"(?:(?:农历|阴历|旧历)(?P<lm>正|腊|冬|闰?[一二三四五六七八九十]|十一|十二)月"
+     r"|(?P<lm2>正|腊|冬)月)"
+     r"(?P<ld>初[一二三四五六七八九十]|廿[一二三四五六七八九]?|(?:二?十|三十)[一二三四五六七八九]?)(?![月个])日?"),
+    ("newyear", r"(?:大年|年)(?P<nd>初[一二三四五六七八九十])|(?<![一-龥])(?P<nd2>初[一二三四五六七八九十])"
+     r"(?=那天|当天|上午|下午|中午|晚|早|凌晨|傍晚)|大?年(?:三十|卅)"),
+    ("monthpart", r"(?P<mb>上个?|本|这个?)月(?P<mp>初|上旬|中旬|下旬|底|末)(?!的?工资)"),
+    ("mdy", r"(?P<mdyw>今年|去年|前年)的?\s?(?P<ymdm>{NUM})\s?月(?:\s?(?P<ymdd>{NUM})[日号]?|份|(?=[,。\s的]|$))"),
+    ("wfeast", r"(?P<wfy>今年|去年|前年)的?(?P<wfn>{FEASTS}|十一|五一|六一|国庆|元宵|小年)" + "{FEAST_TAIL_W}"),
+    ("vago", r"(?P<van>[好十]?几|数|半|两三)(?P<vab>来|多)?\s?个?(?P<vah>半|多)?\s?"
+     r"(?P<vau>小时|钟头|分钟|分|刻钟|天|日|周|星期|礼拜|月|年)"
+     r"(?P<vam>多|左右)?(?:之|以)?前(?![台面往方门期后晚夜])"),
+    ("daynum", r"(?P<dm>本月|上个?月|这个月|当月)(?P<dd>{NUM})[日号](?![线楼])"),
+    ("lastspan", r"(?P<lw>上上|上|这|本)个?(?P<lu>周|星期|礼拜|月)(?![一二三四五六日天末1-7\d初底末上中下刊边围])"),
+    ("weekday", r"(?<![一二两三四五六七八九十每几半])(?P<ww>上上|上|这|本|今|下下|下)?个?"
+     r"(?:周|星期|礼拜)(?P<wd>[一二三四五六日天末1-7])(?![岁年次围周大福生])"),
+    ("rel", r"大前[天日]|(?<![之以目])前[天日](?!前)|前儿个?(?={PART_AHEAD})|(?<![之以目天日前])前(?=[晚夜])"
+     r"|[昨寻琴][天日]|昨儿个?|寻(?=晚)|[昨琴](?={PART_AHEAD})|今[天日](?!头条|说法|之|后)|今儿个?|今(?={PART_AHEAD})"
+     r"|大?后[天日]|明[天日儿]|明(?=[晚早])"
+     r"|次日|翌日"),
+    ("fewdays", r"前(?P<fd>几|两|三|些)[天日]|[这近](?P<fd2>几|两|三)[天日]"),
+    ("now", r"刚刚(?!满|会|学|好|出生|够|能|断奶|毕业|结婚)|刚才|方才|适才|啱啱"
+     r"|刚(?=才|拍|看|见|在|路过|经过|遇|发现|从|到|碰|撞|走|回|下班|下车|出[门站地]|逛)"
+     r"|现在(?=就在|正|仍在|还在"
+     r"|也?在(?!找|家|医院|派出所|救助站))"
+     r"|此刻|此时"),
+    ("feast", r"(?P<fn>{FEASTS}|过年(?=的时候|期间|时|那)|(?:元宵|国庆|小年)(?!路|街|广场))" + "{FEAST_TAIL_F}"),
+    ("almost", r"(?P<cb>快|将近|接近|临近|不到)(?P<ach>{NUM}){CLOCK_TAIL_A}"),
+    ("part", r"天刚亮|天亮|凌晨|拂晓|黎明|清晨|大清早|清早|早晨|大?早上|上午|正午|中午|晌午|午间|午后|下午|下晚|傍晚|黄昏"
+     r"|晚上|晚间|夜晚|当晚|夜里|夜间|大半夜|深夜|半夜|午夜|子夜|上昼|下昼|晏昼|朝早|(?<=[今昨凌])晨"
+     r"|(?:[早午晚]饭|[早午晚]餐|中饭|下班|放学)(?=时|的时候|那会|点|后|前后|路上|高峰)|{LONE_EARLY}|{LONE_NIGHT}"),
+)  # fmt: skip
+
+_ENGLISH_RULES = (
+    ("wago", r"\b(?P<wen>{EN_NUM}|half an|a few|few|several|a couple of|couple of)[\s-]?{EN_AGO_W}"),
+    ("endate", r"\b(?P<em>{EN_MONTH})\s?(?P<ed>\d{{1,2}})(?:st|nd|rd|th)?\b(?!:)(?:,?\s?(?P<ey>{YEAR})\b)?"),
+    ("enrel", r"\bthe day before yesterday\b|\byesterday\b|\btoday\b|\btonight\b|\blast night\b"
+     r"|\bthis (?=morning|afternoon|evening)|\btomorrow\b|\bthe other day\b"),
+    ("enweek", r"\b(?:(?P<ew>last|this|past|next|every|on)\s)?(?P<ed3>{EN_DAY})(?P<es>s)?\b(?!\.[a-z])"
+     r"|\b(?:(?P<ew2>last|this|over the|next|every)\s)?weekend\b|\blast week\b|\blast month\b"),
+    ("enfeast", r"\b(?P<enf>{EN_FEASTS})\b"),
+    ("half", r"\b(?P<eq>half past|quarter past|quarter to)\s(?P<eqh>{EN_NUM})\b"),
+    ("wclock", r"\b(?P<we1>{EN_NUM})\s(?:(?P<wep>[ap])\.?m\b\.?|o'?clock\b)"),
+    ("enat", r"\bat\s(?:about\s|around\s)?(?P<ea>1[0-2]|[1-9])\b(?!\s?(?:st|nd|rd|th|[ap]\.?m|years?|kids|children|people|boys"
+     r"|girls|[%/:.-]\d|o'?clock))"
+     r"|(?<=night\s)(?:around|about)\s(?P<ea2>1[0-2]|[1-9])\b(?!\s?[a-z:.]|[:.]\d)"
+     r"|\b(?:around|about)\s(?P<ea3>1[0-2]|[1-9])"
+     r"(?=\s(?:last night|yesterday|this (?:morning|evening|afternoon)|in the|tonight))"),
+    ("ennow", r"\bjust now\b|\bright now\b|\bmoments? ago\b|\bjust (?=saw|seen|took|passed|spotted|photographed|met)"),
+    ("enpart", r"\b(?:early morning|late night|morning|noon|midday|lunch ?time|afternoon"
+     r"|evening|dusk|sunset|dawn|sunrise|midnight|night)\b"),
+)  # fmt: skip
+
+_CLOCK_TAIL = (
+    r"\s?(?:点(?!钟?方向)|时(?=\d|[左许多整半]|[二三四五]?十)|(?<=\d)时(?![间候代常段尚不有而光速刻装])|(?<=\d)h(?=\d\d))"
+    r"(?:\s?(?P<cq{s}>[一三])刻|(?P<chalf{s}>半)|\s?(?P<cm{s}>" + MINUTE + r")(?![\d个名位岁男女年月天])分?)?(?P<cz{s}>钟)?"
+    r"(?P<cx{s}>多钟?|几分?|来钟|左右|许|上下|前后|过(?!去|来)|出头|不到|整)?"
+)
+_EN_AGO = (
+    r"(?P<eu{s}>seconds?|secs?|minutes?|mins?|m|hours?|hrs?|h|days?|nights?|d|weeks?|months?|years?)"
+    r"(?P<eh{s}> and a half)?(?: or (?:so|two))? ago\b"
 )
 
-FIND = re.compile(_GATE + "(?:" + "|".join(f"(?P<{name}>{pattern})" for name, pattern in _RULES) + ")")
+
+def _filled(rules: tuple[tuple[str, str], ...]) -> str:
+    words = dict(_WORDS)
+    words |= {f"FEAST_TAIL_{s}": _WORDS["FEAST_TAIL"].format(whole=f"fs{s.lower()}") for s in "YNWF"}
+    words |= {"CLOCK_TAIL": _CLOCK_TAIL.format(s=""), "CLOCK_TAIL_A": _CLOCK_TAIL.format(s="a")}
+    words |= {"EN_AGO": _EN_AGO.format(s=""), "EN_AGO_W": _EN_AGO.format(s="w")}
+    words |= {"LONE_EARLY": _WORDS["LONE_PART"].format(c="早", no="(?![点就已餐饭日期安])")}
+    words |= {"LONE_NIGHT": _WORDS["LONE_PART"].format(c="[晚夜]", no="(?![了餐饭点会安班色市宵])")}
+    return "|".join(f"(?P<{name}>{pattern.format(**words)})" for name, pattern in rules)
+
+
+_NUMBER_HEADS = r"\d〇一二三四五六七八九十廿卅两"
+_CHINESE_HEADS = (
+    "农阴旧正腊冬大年初上本这今去前好几数半周星礼下昨寻琴后明次翌近刚方适啱现此快将接临不过凌拂黎天清早中晌午傍黄晚夜"
+    "当深子朝晏晨放"
+)
+_CHINESE_HEADS += "".join(sorted({name[0] for name in calendars.NAMES if not name.isascii()} - set(_CHINESE_HEADS)))
+
+FIND = re.compile(
+    f"(?=[{_NUMBER_HEADS}])(?:{_filled(_NUMBER_RULES)})"
+    f"|(?=[{_CHINESE_HEADS}])(?:{_filled(_CHINESE_RULES)})"
+    f"|(?<![a-z])(?=[a-z])(?:{_filled(_ENGLISH_RULES)})"
+)
+"""Finds the next time in normalised text; ``lastgroup`` names the rule."""

@@ -10,8 +10,8 @@ ENGLISH = {
     )
 } | {"a": 1, "an": 1}
 
-NUM = r"(?:\d{1,2}|廿[一二三四五六七八九]?|卅|[二三四五]?十[一二三四五六七八九]?|[一二两三四五六七八九])"
-"""A number from 1 to 59 in digits or Chinese numerals."""
+NUM = r"(?:\d{1,2}|廿[一二三四五六七八九]?|卅|[二三四五]?十[一二三四五六七八九]?|[〇一二两三四五六七八九])"
+"""A number from 0 to 59 in digits or Chinese numerals."""
 
 MINUTE = r"(?:[0-5]?\d|[〇零][一二三四五六七八九]|[二三四五]?十[一二三四五六七八九]?)"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ingest.times.tokens import Clock, Kind, Token
 
@@ -26,7 +26,11 @@ DAY_KINDS = frozenset(
 """Kinds that say which day; the rest of a phrase says when on it."""
 
 _ALONE = frozenset({Kind.AGO, Kind.NOW, Kind.TRAP})
-_EXACT = frozenset({Kind.DATE, Kind.MONTH_DAY, Kind.FESTIVAL, Kind.LUNAR})
+_EXACT = frozenset({Kind.DATE, Kind.MONTH_DAY})
+_FEASTS = frozenset({Kind.FESTIVAL, Kind.LUNAR})
+_BESIDE = frozenset({Kind.WEEKDAY, Kind.DAY, Kind.FESTIVAL, Kind.LUNAR})
+_WITHIN_DAY = frozenset({Kind.PART, Kind.CLOCK})
+_MAX_GAP = 16
 
 _JOIN = re.compile(
     r"[\s,、.的()\[\]【】·|/:t-]{0,4}(?:大约|大概|大致|差不多|应该是|约|于|在|是|时间|那天|当天|这天|around|about|approximately|approx\.?"
@@ -35,9 +39,9 @@ _JOIN = re.compile(
 _TO = re.compile(r"\s?(?:-|~|到|至|to|until)\s?")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Phrase:
-    """One mention of a time at [start, end). ``lone`` is a token that stands for itself (半小时前, 刚刚)."""
+    """One mention of a time at [start, end). ``lone`` is a token that stands for itself (半小时前, 刚刚). Built up in place."""
 
     start: int
     end: int
@@ -47,54 +51,74 @@ class Phrase:
     until: Clock | None = None
     last_day: Token | None = None
     lone: Token | None = None
-    borrowed: tuple[int, int] | None = None
-    """Where the day stands when it was said elsewhere in the sentence."""
+    borrowed: bool = False
+    """The day was said elsewhere in the sentence."""
 
 
 def _start(token: Token) -> Phrase:
-    if token.kind in _ALONE:
-        return Phrase(token.start, token.end, lone=token)
-    return _add(Phrase(token.start, token.end), token) or Phrase(token.start, token.end, lone=token)
+    phrase = Phrase(token.start, token.end)
+    if token.kind in _ALONE or not _add(phrase, token):
+        phrase.lone = token
+    return phrase
 
 
-def _add(phrase: Phrase, token: Token) -> Phrase | None:
-    """``phrase`` with ``token`` in its free slot, or None where it does not fit."""
-    end = max(token.end, phrase.end)
-    if token.kind is Kind.PART and phrase.clock is None and len(phrase.parts) < 2:
-        return replace(phrase, end=end, parts=(*phrase.parts, str(token.value)))
-    if token.kind is Kind.PART and not phrase.parts:
-        return replace(phrase, end=end, parts=(str(token.value),))
-    if token.kind is Kind.CLOCK and phrase.clock is None and isinstance(token.value, Clock):
-        return replace(phrase, end=end, clock=token.value)
-    if token.kind in DAY_KINDS and phrase.day is None:
-        return replace(phrase, end=end, day=token)
-    if token.kind in _EXACT and phrase.day is not None and phrase.day.kind not in _EXACT and phrase.clock is None:
-        return replace(phrase, end=end, day=token)  # 昨天(2月9日): the date says more
-    if token.kind in {Kind.WEEKDAY, Kind.DAY} and phrase.day is not None and phrase.day.kind in _EXACT:
-        return replace(phrase, end=end)  # 2月9日(周三)
-    return None
+def _add(phrase: Phrase, token: Token) -> bool:
+    """Put ``token`` into its free slot of ``phrase``; False where it does not fit."""
+    kind, day = token.kind, phrase.day
+    if kind is Kind.PART:
+        if len(phrase.parts) >= (2 if phrase.clock is None else 1):
+            return False
+        phrase.parts = (*phrase.parts, str(token.value))
+    elif kind is Kind.CLOCK:
+        if phrase.clock is not None or not isinstance(token.value, Clock):
+            return False
+        phrase.clock = token.value
+    elif day is None:
+        phrase.day = token
+    elif kind in _EXACT and day.kind not in _EXACT and phrase.clock is None:
+        phrase.day = token  # 昨天(2月9日): the date says more
+    elif not (kind in _BESIDE and day.kind in _EXACT) and not (kind in _FEASTS and day.kind is Kind.DAY):
+        return False  # neither 2月9日(周三) nor 今天元宵节
+    phrase.end = max(phrase.end, token.end)
+    return True
 
 
-def _extend(phrase: Phrase, token: Token, gap: str) -> Phrase | None:
-    """``phrase`` continued by ``token`` after the words ``gap``, or None where a new phrase begins."""
-    if phrase.lone is not None or token.kind in _ALONE or len(gap) > 16:
-        return None
-    if gap and _TO.fullmatch(gap):
-        if token.kind is Kind.CLOCK and phrase.clock is not None and phrase.until is None and isinstance(token.value, Clock):
-            return replace(phrase, end=token.end, until=token.value)
-        first = phrase.day is not None and phrase.day.kind is Kind.DATE and phrase.clock is None
-        if token.kind in {Kind.DATE, Kind.MONTH_DAY} and first:
-            return replace(phrase, end=token.end, last_day=token)
-    return _add(phrase, token) if _JOIN.fullmatch(gap) else None
+def _extend(phrase: Phrase, token: Token, text: str) -> bool:
+    """Continue ``phrase`` by ``token``; False where a new phrase begins."""
+    kind, length = token.kind, token.start - phrase.end
+    if kind in _ALONE or length > _MAX_GAP:
+        return False
+    if phrase.lone is not None:  # what stands beside opening days is opening hours
+        joined = phrase.lone.kind is Kind.TRAP and kind in _WITHIN_DAY and length <= 2
+        phrase.end = token.end if joined else phrase.end
+        return joined
+    if length <= 0:
+        return _add(phrase, token)
+    gap = text[phrase.end : token.start]
+    if _TO.fullmatch(gap) and _until(phrase, token):
+        phrase.end = token.end
+        return True
+    return _JOIN.fullmatch(gap) is not None and _add(phrase, token)
+
+
+def _until(phrase: Phrase, token: Token) -> bool:
+    """The second end of a range: 3点到5点, 2月9日至11日; 周一至周五 tells opening days."""
+    kind, day = token.kind, phrase.day
+    if kind is Kind.CLOCK and phrase.clock is not None and phrase.until is None and isinstance(token.value, Clock):
+        phrase.until = token.value
+    elif kind is Kind.WEEKDAY and day is not None and day.kind is Kind.WEEKDAY:
+        phrase.day, phrase.lone = None, Token(Kind.TRAP, phrase.start, token.end)
+    elif kind in _EXACT and day is not None and day.kind is Kind.DATE and phrase.clock is None:
+        phrase.last_day = token
+    else:
+        return False
+    return True
 
 
 def phrases(text: str, found: Iterable[Token]) -> list[Phrase]:
     """Join the tokens of ``text`` into phrases, from left to right."""
     out: list[Phrase] = []
     for token in found:
-        longer = _extend(out[-1], token, text[out[-1].end : token.start]) if out else None
-        if longer is not None:
-            out[-1] = longer
-        else:
+        if not out or not _extend(out[-1], token, text):
             out.append(_start(token))
     return out

@@ -8,6 +8,7 @@ from __future__ import annotations
 import calendar
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
+from typing import NamedTuple
 
 from ingest.times import calendars
 from ingest.times.phrases import Phrase
@@ -29,16 +30,16 @@ ABOUT = timedelta(minutes=30)
 # Hours from midnight of the named day; more than 24 runs into the next one.
 WINDOWS: dict[str, tuple[float, float]] = {
     "small_hours": (0, 5), "dawn": (4.5, 7), "early": (5, 9.5), "morning": (6, 12), "forenoon": (6, 12), "noon": (11, 14),
-    "early_afternoon": (12, 16), "afternoon": (12, 18), "dusk": (16.5, 19.5), "evening": (17, 23), "night": (18, 24),
+    "early_afternoon": (12, 16), "afternoon": (12, 18), "late_afternoon": (15.5, 18),
+    "dusk": (16.5, 19.5), "dinner": (17.5, 20), "evening": (17, 23), "night": (18, 24),
     "late": (20, 26), "deep": (22, 28), "midnight": (23, 25),
 }  # fmt: skip
 
-_PM_PARTS = frozenset({"afternoon", "early_afternoon", "dusk", "evening"})
+_PM_PARTS = frozenset({"afternoon", "early_afternoon", "late_afternoon", "dusk", "dinner", "evening"})
 _NIGHT_PARTS = frozenset({"night", "late", "deep", "midnight"})
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(NamedTuple):
     """A resolved phrase: [start, end) in +08:00, how fine and how sure it is, and the rule in words."""
 
     start: datetime
@@ -129,15 +130,20 @@ def _weekday_days(value: tuple[int | None, float], today: date) -> _Days:
     if back is None or (back == 0 and count == 2):
         return _Days(today - DAY * ((today.weekday() - index) % 7), count, step=7, explicit=False)
     found = today - DAY * (today.weekday() + 7 * back - index)
+    if found > today and back == 0 and index >= 5 and today.weekday() <= 1:
+        return _Days(found - 7 * DAY, explicit=False)  # on a Monday 这周日 is the day before
     if found > today:
         raise Unresolved("the day lies ahead of the post")
     return _Days(found, count)
 
 
-def _festival_days(value: tuple[str, bool], today: date) -> _Days:
-    name, whole = value
-    found = calendars.latest_festival(name, today)
-    if found is None:
+def _festival_days(value: tuple[str, bool, int | None], today: date) -> _Days:
+    name, whole, year = value
+    last = today
+    if year is not None:
+        last = min(today, date(year if year > 0 else today.year + year, 12, 31))
+    found = calendars.latest_festival(name, last)
+    if found is None or (year is not None and found.year != last.year):
         raise Unresolved("the lunar calendar has no such day")
     if whole or name in {"春节", "spring festival", "chinese new year", "lunar new year"}:
         return _Days(found, calendars.holiday_days(name, found.year))
@@ -166,8 +172,8 @@ def _days(token: Token, today: date) -> _Days:
             return _Days(today - DAY * (today.weekday() + 7 * back), 7)
         case Kind.MONTH, int(back):
             return _month_part_days((None, back, None, 1, 31), today)
-        case Kind.FESTIVAL, (str(name), bool(whole)):
-            return _festival_days((name, whole), today)
+        case Kind.FESTIVAL, (str(name), bool(whole), None | int() as year):
+            return _festival_days((name, whole, year), today)
         case Kind.LUNAR, (int(month), int(day)):
             found = calendars.latest_lunar(month, day, today)
             if found is not None:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 from itertools import islice
+from typing import NamedTuple
 
-from ingest.times.grammar import FIND, MONTHS, PARTS, WEEKDAYS, ZH_DAY
+from ingest.times.grammar import FIND, MONTHS, PARTS, WEEKDAYS, WEEKEND, ZH_DAY
 from ingest.times.numbers import number
 
 
@@ -24,13 +25,13 @@ class Kind(Enum):
     MONTH_PART = auto()  # (year or None, months back or None, month or None, first day, last day)
     MONTH_DAY = auto()  # (months back or None, day)
     DAY = auto()  # days from today; 1 and more lie ahead
-    WEEKDAY = auto()  # (weeks back or None, weekday Monday 0, or 5.5 for the weekend)
+    WEEKDAY = auto()  # (weeks back or None, weekday Monday 0, or WEEKEND)
     WEEK = auto()  # weeks back, a whole week
     MONTH = auto()  # months back, a whole month
     DAYS = auto()  # (from days back, to days back)
     AGO = auto()  # (least minutes, most minutes)
     NOW = auto()
-    FESTIVAL = auto()  # (name, whole holiday)
+    FESTIVAL = auto()  # (name, whole holiday, year or years from now or None)
     LUNAR = auto()  # (month, day)
     PART = auto()  # name of a part of the day
     CLOCK = auto()  # Clock
@@ -57,8 +58,7 @@ class Clock:
     bare: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A piece at [start, end) of the normalised text."""
 
     kind: Kind
@@ -82,10 +82,9 @@ def _day_of(year: int | None, month: int | None, day: int | None) -> Read:
 
 def _iso(m: Match, word: str) -> Read:
     try:
-        moment = datetime.fromisoformat(word.upper())
+        return Kind.INSTANT, datetime.fromisoformat(word.upper())
     except ValueError:
         return None
-    return Kind.INSTANT, moment
 
 
 def _ymd(m: Match, word: str) -> Read:
@@ -104,15 +103,25 @@ def _ymdzh(m: Match, word: str) -> Read:
     return _day_of(None if year is None else year + 2000 if year < 100 else year, number(month.strip()), number(day.strip()))
 
 
-_THIRDS = {"初": (1, 5), "上旬": (1, 10), "中旬": (11, 20), "下旬": (21, 31), "底": (26, 31), "末": (26, 31), None: (1, 31)}
+def _dmy(m: Match, word: str) -> Read:
+    """Day first unless only month first can be."""
+    first, second, year = int(m["dmy1"]), int(m["dmy2"]), int(m["dmy3"])
+    return _day_of(year, first, second) if second > 12 else _day_of(year, second, first)
+
+
+_THIRDS = {"初": (1, 5), "上旬": (1, 10), "中旬": (11, 20), "下旬": (21, 31), "底": (26, 31), "末": (26, 31), "": (1, 31)}
+
+
+def _month_part(year: int | None, back: int | None, month: int | None, part: str = "") -> Read:
+    if back is None and not (month and 1 <= month <= 12):
+        return None
+    return Kind.MONTH_PART, (year, back, month, *_THIRDS[part])
 
 
 def _ym(m: Match, word: str) -> Read:
     month = number(re.sub(r"月.*|份.*", "", word[5:]).strip(" 年"))
-    part = next((p for p in _THIRDS if p and word.endswith(p)), None)
-    if month is None or not 1 <= month <= 12:
-        return Kind.TRAP, None
-    return Kind.MONTH_PART, (int(word[:4]), None, month, *_THIRDS[part])
+    part = next((p for p in _THIRDS if p and word.endswith(p)), "")
+    return _month_part(int(word[:4]), None, month, part) or (Kind.TRAP, None)
 
 
 def _trap(m: Match, word: str) -> Read:
@@ -122,9 +131,9 @@ def _trap(m: Match, word: str) -> Read:
 _LUNAR_MONTHS = {"正": 1, "冬": 11, "腊": 12}
 
 
-def _lunar(m: Match, word: str) -> Read:
-    name = (m["lm"] or m["lm2"] or m["lm3"]).lstrip("闰")
-    month, day = _LUNAR_MONTHS.get(name) or number(name), number(m["ld"].lstrip("初"))
+def _lunar(month_name: str, day_name: str) -> Read:
+    month = _LUNAR_MONTHS.get(month_name.lstrip("闰")) or number(month_name.lstrip("闰"))
+    day = number(day_name.lstrip("初"))
     return (Kind.LUNAR, (month, day)) if month and day and month <= 12 and day <= 30 else None
 
 
@@ -134,32 +143,12 @@ def _newyear(m: Match, word: str) -> Read:
 
 
 _MONTHS_BACK = {"上月": 1, "上个月": 1, "本月": 0, "这月": 0, "这个月": 0, "当月": 0}
-
-
-def _monthpart(m: Match, word: str) -> Read:
-    back = None if m["mb"] is None else 1 if m["mb"].startswith("上") else 0
-    month = number(m["mn"] or "")
-    if back is None and not (month and 1 <= month <= 12):
-        return None
-    return Kind.MONTH_PART, (None, back, month, *_THIRDS[m["mp"]])
-
-
 _YEARS_BACK = {"今年": 0, "去年": -1, "前年": -2}
 
 
-def _md(m: Match, word: str) -> Read:
-    read = _day_of(None, number(m["mdm"]), number(m["mdd"]))
-    if read is None or not m["mdy"]:
-        return read
-    return Kind.DATE, (_YEARS_BACK[m["mdy"]], number(m["mdm"]), number(m["mdd"]))
-
-
-def _month(m: Match, word: str) -> Read:
-    year = _YEARS_BACK.get(word[:2])
-    month = number((word[2:] if year is not None else word).replace("月份", "").replace("月", "").strip())
-    if month is None or not 1 <= month <= 12:
-        return None
-    return Kind.MONTH_PART, (year, None, month, 1, 31)
+def _mdy(m: Match, word: str) -> Read:
+    year, month = _YEARS_BACK[m["mdyw"]], number(m["ymdm"])
+    return _day_of(year, month, number(m["ymdd"])) if m["ymdd"] else _month_part(year, None, month)
 
 
 def _mdpair(m: Match, word: str) -> Read:
@@ -177,8 +166,8 @@ _VAGUE = {
 }  # fmt: skip
 
 
-def _ago(m: Match, word: str) -> Read:
-    name, unit = m["an"], _UNIT_MINUTES[m["au"]]
+def _ago(name: str, unit: str, *, half: bool, more: bool) -> Read:
+    """N units ago as the least and the most minutes: 一个半小时 is exact, 一个多小时 lies within the next hour."""
     if name in _VAGUE:
         low, high = _VAGUE[name]
     else:
@@ -186,21 +175,37 @@ def _ago(m: Match, word: str) -> Read:
         if exact is None:
             return None
         low = high = exact
-    if m["ah"] == "半":
+    if half:
         low, high = low + 0.5, high + 0.5
-    if m["ab"] == "多" or m["ah"] == "多" or m["am"] == "多":
+    if more:
         high = low + (0.5 if low < 1 else 1 if low < 10 else 5)
-    return (Kind.AGO, (low * unit, high * unit)) if high else None
+    minutes = _UNIT_MINUTES[unit]
+    return (Kind.AGO, (low * minutes, high * minutes)) if high else None
 
 
-def _daynum(m: Match, word: str) -> Read:
-    day = number(m["dd"] or "")
-    return (Kind.MONTH_DAY, (_MONTHS_BACK[m["dm"]], day)) if day and day <= 31 else None
+def _zhago(m: Match, word: str) -> Read:
+    return _ago(m["an"], m["au"], half=m["ah"] == "半", more="多" in (m["ab"], m["ah"], m["am"]))
 
 
-def _bareday(m: Match, word: str) -> Read:
-    day = number(m["bd"])
-    return (Kind.MONTH_DAY, (None, day)) if day and day <= 31 else None
+def _vago(m: Match, word: str) -> Read:
+    return _ago(m["van"], m["vau"], half=m["vah"] == "半", more="多" in (m["vab"], m["vah"], m["vam"]))
+
+
+_EN_UNITS = {"s": 1 / 60, "m": 1, "h": 60, "d": 1440, "n": 1440, "w": 10080, "y": 525960}
+_EN_VAGUE = {"half an": (0.5, 0.5), "a couple of": (2, 2), "couple of": (2, 2), "a few": (2, 6), "few": (2, 6), "several": (3, 7)}
+
+
+def _enago(name: str, unit: str, half: str | None) -> Read:
+    minutes = 43800 if unit.startswith("mo") else _EN_UNITS[unit[0]]
+    exact = float(number(name) or 0)
+    low, high = _EN_VAGUE.get(name, (exact, exact))
+    extra = 0.5 if half else 0
+    return (Kind.AGO, ((low + extra) * minutes, (high + extra) * minutes)) if high else None
+
+
+def _month_day(back: int | None, word: str) -> Read:
+    day = number(word)
+    return (Kind.MONTH_DAY, (back, day)) if day and day <= 31 else None
 
 
 def _lastspan(m: Match, word: str) -> Read:
@@ -222,25 +227,23 @@ def _rel(m: Match, word: str) -> Read:
     return Kind.DAY, _DAYS.get(word, _DAYS.get(word.rstrip("天日个儿"), 1))
 
 
+_FEW_DAYS = {"几": (-7, -1), "两": (-3, -1), "三": (-3, 0), "些": (-10, -2)}
+
+
 def _fewdays(m: Match, word: str) -> Read:
     if m["fd2"]:
-        return Kind.DAYS, ((-3, 1) if m["fd2"] == "几" else (-number_or(m["fd2"]) + 1, 1))
-    spans = {"几": (-7, -1), "两": (-3, -1), "三": (-3, 0), "些": (-10, -2)}
-    return Kind.DAYS, spans[m["fd"]]
-
-
-def number_or(word: str, default: int = 2) -> int:
-    """:func:`number`, or ``default`` for a word that is none."""
-    value = number(word)
-    return default if value is None else value
+        return Kind.DAYS, (-3 if m["fd2"] == "几" else 1 - (number(m["fd2"]) or 2), 1)
+    return Kind.DAYS, _FEW_DAYS[m["fd"]]
 
 
 def _now(m: Match, word: str) -> Read:
     return Kind.NOW, word
 
 
-def _festival(m: Match, word: str) -> Read:
-    return Kind.FESTIVAL, (m["fn"].removesuffix("日") if m["fn"] == "元旦日" else m["fn"], bool(m["fs"]))
+def _feast(name: str, whole: str | None, year: int | None = None) -> Read:
+    if name == "过年":
+        name, whole = "春节", "期间"
+    return Kind.FESTIVAL, (name, bool(whole), year)
 
 
 def _clocks(m: Match, word: str) -> Read:
@@ -251,49 +254,27 @@ def _clocks(m: Match, word: str) -> Read:
 
 
 def _hm(m: Match, word: str) -> Read:
-    hour, minute = int(m["h"]), int(m["m"])
     pm = None if not m["hp"] else m["hp"][0] == "p"
-    return Kind.CLOCK, Clock(hour, minute, digital=True, pm=pm, near=bool(m["ht"]))
+    return Kind.CLOCK, Clock(int(m["h"]), int(m["m"]), digital=True, pm=pm, near=bool(m["ht"]))
 
 
-def _clock(m: Match, word: str) -> Read:
-    hour = number(m["ch"])
-    if hour is None or hour > 24:
+def _clock(m: Match, hour_word: str, s: str = "", *, before: bool = False) -> Read:
+    """A clock in Chinese; ``s`` is the suffix of the rule's inner groups."""
+    hour, quarter, tail = number(hour_word), m[f"cq{s}"], m[f"cx{s}"] or ""
+    minute = 15 * (number(quarter) or 0) if quarter else 30 if m[f"chalf{s}"] else number(m[f"cm{s}"] or "") or 0
+    if hour is None or hour > 24 or minute > 59:
         return None
-    minute = number_or(m["cq"]) * 15 if m["cq"] else 30 if m["chalf"] else number_or(m["cm"], 0) if m["cm"] else 0
-    if minute > 59:
-        return None
-    tail = m["cx"] or ""
+    said = bool(quarter or m[f"chalf{s}"] or m[f"cz{s}"] or tail or m[f"cm{s}"] or "时" in m[0])
     late = tail[:1] in {"多", "几", "过", "出"} or tail == "来钟"
-    said = bool(m["cq"] or m["chalf"] or m["cz"] or tail or m["cm"] or word.endswith("时"))
-    clock = Clock(hour, minute, late=late, near=tail in {"左右", "许", "上下", "前后"}, before=bool(m["cb"]), bare=not said)
-    return Kind.CLOCK, clock
+    near = tail in {"左右", "许", "上下", "前后"}
+    return Kind.CLOCK, Clock(hour, minute, late=late, near=near, before=before or tail == "不到", bare=not said)
 
 
 def _part(m: Match, word: str) -> Read:
     return Kind.PART, PARTS[word]
 
 
-_EN_UNITS = {"s": 1 / 60, "m": 1, "h": 60, "d": 1440, "w": 10080, "y": 525960}
-
-
-def _enago(m: Match, word: str) -> Read:
-    unit = 43800 if m["eu"].startswith("mo") else _EN_UNITS[m["eu"][0]]
-    name = m["en"]
-    if name == "half an":
-        low = high = 0.5
-    elif name.startswith(("a couple", "couple")):
-        low, high = 2.0, 2.0
-    elif name in {"a few", "few", "several"}:
-        low, high = 2.0, 6.0
-    else:
-        low = high = float(number(name) or 0)
-    extra = 0.5 if m["eh"] else 0
-    return (Kind.AGO, ((low + extra) * unit, (high + extra) * unit)) if high else None
-
-
-def _endate(m: Match, word: str) -> Read:
-    month, day, year = m["em"] or m["em2"], m["ed"] or m["ed2"], m["ey"] or m["ey2"]
+def _endate(month: str, day: str, year: str | None) -> Read:
     return _day_of(int(year) if year else None, MONTHS[month[:3]], int(day))
 
 
@@ -301,62 +282,82 @@ _EN_DAYS = {"the day before yesterday": -2, "yesterday": -1, "today": 0, "tomorr
 
 
 def _enrel(m: Match, word: str) -> Read:
-    if word == "the other day":
-        return Kind.DAYS, (-7, -1)
-    return Kind.DAY, _EN_DAYS[word.strip()]
+    return (Kind.DAYS, (-7, -1)) if word == "the other day" else (Kind.DAY, _EN_DAYS[word])
 
 
 def _enweek(m: Match, word: str) -> Read:
-    if word.endswith(("last week", "last month")):
-        return (Kind.WEEK if word.endswith("week") else Kind.MONTH), 1
-    if m["ed3"] is None:
-        lead = m["ew2"]
-        return (Kind.TRAP, "habit") if lead == "every" else (Kind.WEEKDAY, (-1 if lead == "next" else None, 5.5))
-    if m["es"] or m["ew"] == "every":
-        return Kind.TRAP, "habit"
-    return Kind.WEEKDAY, (-1 if m["ew"] == "next" else None, WEEKDAYS[m["ed3"][:3]])
+    if word in {"last week", "last month"}:
+        return (Kind.WEEK if word == "last week" else Kind.MONTH), 1
+    lead = m["ew"] or m["ew2"]
+    if m["es"] or lead == "every":
+        return Kind.TRAP, None
+    return Kind.WEEKDAY, (-1 if lead == "next" else None, WEEKDAYS[m["ed3"][:3]] if m["ed3"] else WEEKEND)
 
 
-def _enat(m: Match, word: str) -> Read:
-    return Kind.CLOCK, Clock(int(m["ea"]), bare=True)
+def _half(m: Match, word: str) -> Read:
+    hour, minutes = number(m["eqh"]) or 0, {"half past": 30, "quarter past": 15}.get(m["eq"])
+    return (Kind.CLOCK, Clock(hour, minutes) if minutes else Clock(hour - 1, 45)) if 1 <= hour <= 12 else None
 
 
-def _enclock(m: Match, word: str) -> Read:
-    if m["eq"]:
-        hour = number_or(m["eqh"], 0)
-        quarter = {"half past": 30, "quarter past": 15}.get(m["eq"])
-        return Kind.CLOCK, Clock(hour, quarter) if quarter else Clock(hour - 1, 45)
-    if m["r1"]:
-        first, second = int(m["r1"]), int(m["r2"])
-        return (Kind.CLOCK, Clock(first, until=second, pm=m["rp"] == "p")) if first < second <= 12 else None
-    hour = number_or(m["e1"], 0)
-    pm = None if m["ep"] is None else m["ep"] == "p"
-    return (Kind.CLOCK, Clock(hour, pm=pm, before=bool(m["eb"]))) if hour <= (12 if pm is not None else 24) else None
+def _rangepm(m: Match, word: str) -> Read:
+    first, second = int(m["r1"]), int(m["r2"])
+    return (Kind.CLOCK, Clock(first, until=second, pm=m["rp"] == "p")) if 0 < first < second <= 12 else None
+
+
+def _clockpm(word: str, half_day: str | None) -> Read:
+    hour = number(word)
+    pm = None if half_day is None else half_day == "p"
+    return (Kind.CLOCK, Clock(hour, pm=pm)) if hour and hour <= (24 if pm is None else 12) else None
 
 
 _READERS: dict[str, Callable[[Match, str], Read]] = {
-    "iso": _iso, "ymd": _ymd, "ymd8": _ymd8, "ymdzh": _ymdzh, "ym": _ym, "year": _trap, "lunar": _lunar, "newyear": _newyear,
-    "monthpart": _monthpart, "md": _md, "month": _month, "mdslash": _mdpair, "mddot": _mdpair, "mddash": _mdpair, "ago": _ago,
-    "daynum": _daynum, "bareday": _bareday, "lastspan": _lastspan, "weekday": _weekday, "rel": _rel, "fewdays": _fewdays,
-    "now": _now, "festival": _festival, "clocks": _clocks, "hm": _hm, "clock": _clock, "part": _part, "enago": _enago,
-    "endate": _endate, "enrel": _enrel, "enweek": _enweek, "enclock": _enclock, "enat": _enat, "ennow": _now, "enpart": _part,
+    "iso": _iso, "ymd": _ymd, "ymd8": _ymd8, "ymdzh": _ymdzh, "ym": _ym, "dmy": _dmy, "year": _trap, "newyear": _newyear,
+    "mdy": _mdy, "mdslash": _mdpair, "mddot": _mdpair, "mddash": _mdpair, "ago": _zhago, "vago": _vago, "lastspan": _lastspan,
+    "weekday": _weekday, "rel": _rel, "fewdays": _fewdays, "now": _now, "clocks": _clocks, "hm": _hm, "part": _part,
+    "zhpart": _part, "enrel": _enrel, "enweek": _enweek, "half": _half, "rangepm": _rangepm, "ennow": _now, "enpart": _part,
+    "md": lambda m, w: _day_of(None, number(m["mdm"]), number(m["mdd"])),
+    "month": lambda m, w: _month_part(None, None, number(m["mon"])),
+    "monthpart": lambda m, w: _month_part(None, 1 if m["mb"].startswith("上") else 0, None, m["mp"]),
+    "nmonthpart": lambda m, w: _month_part(None, None, number(m["mn"]), m["nmp"]),
+    "lunar": lambda m, w: _lunar(m["lm"] or m["lm2"], m["ld"]),
+    "nlunar": lambda m, w: _lunar(m["lm3"], m["ld3"] or m["ld4"]),
+    "daynum": lambda m, w: _month_day(_MONTHS_BACK[m["dm"]], m["dd"]),
+    "bareday": lambda m, w: _month_day(None, m["bd"]),
+    "feast": lambda m, w: _feast(m["fn"], m["fsf"]),
+    "nfeast": lambda m, w: _feast(m["nfn"], m["fsn"]),
+    "yfeast": lambda m, w: _feast(m["yfn"], m["fsy"], int(m["fy"])),
+    "wfeast": lambda m, w: _feast(m["wfn"], m["fsw"], _YEARS_BACK[m["wfy"]]),
+    "enfeast": lambda m, w: _feast(m["enf"], None),
+    "clock": lambda m, w: _clock(m, m["ch"]),
+    "almost": lambda m, w: _clock(m, m["ach"], "a", before=True),
+    "enago": lambda m, w: _enago(m["en"], m["eu"], m["eh"]),
+    "wago": lambda m, w: _enago(m["wen"], m["euw"], m["ehw"]),
+    "endate": lambda m, w: _endate(m["em"], m["ed"], m["ey"]),
+    "endmy": lambda m, w: _endate(m["em2"], m["ed2"], m["ey2"]),
+    "clockpm": lambda m, w: _clockpm(m["e1"], m["ep"]),
+    "wclock": lambda m, w: _clockpm(m["we1"], m["wep"]),
+    "enat": lambda m, w: (Kind.CLOCK, Clock(int(m["ea"] or m["ea2"] or m["ea3"]), bare=True)),
 }  # fmt: skip
 
 # Abbreviations that are also everyday words count only as their proper spelling: "Sun", "Sat", "May", "Mar".
 _NEEDS_CAPITAL = re.compile(r"\b(?:sun|sat|may|mar|march|mon|wed)\b")
+_CASED = frozenset({"endate", "endmy", "enweek"})
+# Words that say a day and a part of it at once.
+_NIGHTS = re.compile(r"night$|夜$")
+_WITH_NIGHT = frozenset({"enrel", "feast", "wfeast", "yfeast"})
 
 
 def tokens(text: str, original: str) -> Iterator[Token]:
     """Yield the tokens of ``text`` (masked and normalised) from left to right; ``original`` has the same length."""
     for m in islice(FIND.finditer(text), MAX_TOKENS):
-        name, start, end = m.lastgroup or "", m.start(), m.end()
-        word = text[start:end]
-        if name in {"endate", "enweek"}:
+        name, (start, end) = m.lastgroup or "", m.span()
+        word = m[0].strip()
+        if name in _CASED:
             short = _NEEDS_CAPITAL.search(word)
             if short and not original[start + short.start()].isupper():
                 continue
-        read = _READERS[name](m, word.strip())
+        read = _READERS[name](m, word)
         if read is not None:
-            if name == "enrel" and word.endswith("night"):  # "tonight" and "last night" are a day and a part of it
+            if name in _WITH_NIGHT and _NIGHTS.search(word):
                 yield Token(Kind.PART, start, end, "night")
             yield Token(read[0], start, end, read[1])
