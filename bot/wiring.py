@@ -10,7 +10,9 @@ from bot import log
 from bot.alerts.compose import load_templates
 from bot.bot import Bot, PlatformSeat
 from bot.faces import FaceBook
-from bot.settings import Loaded, Settings
+from bot.microblog import environment
+from bot.microblog.model import WorldError
+from bot.settings import Loaded, Secrets, Settings
 from ingest.photo import Decoder, PhotoLimits
 from matcher import packs
 from matcher.calibrate import BandTargets
@@ -91,9 +93,23 @@ def open_platforms(loaded: Loaded, clock: Clock = utc_now) -> dict[str, Platform
     for name, module in loaded.modules.items():
         settings = loaded.platform_settings(name)
         if settings.enabled:
-            platform = module.build(settings, loaded.secrets.only(module.SECRETS), clock)
+            platform = module.build(settings, _secrets(loaded, name), clock)
             seats[name] = PlatformSeat(name, platform, settings, loaded.is_live(name))
     return seats
+
+
+def _secrets(loaded: Loaded, name: str) -> Secrets:
+    """The platform's part of the environment; a platform at the local microblog that has none is given the microblog's own."""
+    own = loaded.secrets.only(loaded.modules[name].SECRETS)
+    if own or loaded.is_live(name):
+        return own
+    try:
+        return Secrets(environment.ask(loaded.settings.microblog.port)).only(loaded.modules[name].SECRETS)
+    except WorldError as error:
+        raise SettingsError(
+            f"platforms.{name} is at the local microblog, and none answers on port {loaded.settings.microblog.port}",
+            mend="start it beside this: ./run.sh microblog; or go live (README)",
+        ) from error
 
 
 def meet_platforms(seats: Mapping[str, PlatformSeat]) -> None:

@@ -49,16 +49,15 @@ def demo(
 
 
 def show(report: DemoReport, folder: Path) -> None:
-    """Print the table of what happened, and where to look."""
-    table(
-        "What happened to each post",
-        ("post", "side", "reference", "place", "candidate", "answer", "officials", "as expected", "why it is here"),
-        (
-            (o.post.key, o.post.side.value, o.ref, o.place, o.best_band, o.answer.split(":")[0], o.alert,
-             "yes" if o.as_expected else "NO", o.post.note)
-            for o in report.outcomes
-        ),
-    )  # fmt: skip
+    """Print the table of what happened, and where to look. A narrow terminal gets the columns that matter."""
+    wide = out.width >= 140
+    columns = ("post", "place", "faces", "answer", "officials", "as expected", *(("why it is here",) if wide else ()))
+    rows = []
+    for o in report.outcomes:
+        ok = "yes" if o.as_expected else "NO"
+        row = (o.post.key, o.place, o.best_band, o.answer.split(":")[0], o.alert, ok)
+        rows.append((*row, o.post.note) if wide else row)
+    table("What happened to each post (w- Weibo, x- X)", columns, rows)
     out.print(
         f"{sum(report.polled.values())} posts polled ({report.polled['weibo']} from the Weibo side,"
         f" {report.polled['x']} from the X side), {report.real_photos} real photos, {report.true_alerts} true matches alerted,"

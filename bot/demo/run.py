@@ -14,6 +14,7 @@ from bot.alerts.directory import ImportReport, parse
 from bot.bot import Bot
 from bot.demo import scene
 from bot.demo.photos import DemoPhoto, demo_people, demo_photos
+from bot.microblog.environment import environment
 from bot.microblog.model import Entry, WorldError
 from bot.microblog.server import Microblog
 from bot.pipeline import run_round
@@ -82,21 +83,7 @@ def turned_to(loaded: Loaded, microblog: Microblog, folder: Path) -> Loaded:
         update={"url": f"sqlite:///{folder / 'suishoupai.sqlite'}", "photos_dir": folder / "photos"}
     )
     settings = loaded.settings.model_copy(update={"platforms": platforms, "store": store})
-    return Loaded(loaded.path, settings, Secrets({**loaded.secrets, **local_tokens(microblog)}), loaded.modules)
-
-
-def local_tokens(microblog: Microblog) -> dict[str, str]:
-    """The local microblog's tokens under the names that the platforms read. They open nothing anywhere else."""
-    own = microblog.credentials
-    return {
-        "WEIBO_APP_KEY": own.weibo_app_key,
-        "WEIBO_ACCESS_TOKEN": own.weibo_access_token,
-        "X_BEARER_TOKEN": own.x_bearer_token,
-        "X_CONSUMER_KEY": own.x_consumer_key,
-        "X_CONSUMER_SECRET": own.x_consumer_secret,
-        "X_ACCESS_TOKEN": own.x_access_token,
-        "X_ACCESS_TOKEN_SECRET": own.x_access_token_secret,
-    }
+    return Loaded(loaded.path, settings, Secrets({**loaded.secrets, **environment(microblog.credentials)}), loaded.modules)
 
 
 def _replaced(value: object, old: str, new: str) -> object:
@@ -178,7 +165,7 @@ def _waves(plan: list[scene.ScenePost]) -> list[list[scene.ScenePost]]:
     ]
 
 
-def _settle(bot: Bot, seconds: float = 90.0) -> None:
+def _settle(bot: Bot, seconds: float = 240.0) -> None:
     """Rounds until nothing moves: no new post, nothing waiting, nothing left to send or to look for."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:

@@ -7,8 +7,11 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 from bot.microblog.server import Microblog
+from bot.microblog.state import StateFile
+from bot.microblog.world import World
 from store.errors import SuishoupaiError
 
 
@@ -18,12 +21,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m bot.microblog", description="A local microblog that speaks Weibo's and X's APIs."
     )
     parser.add_argument("--port", type=int, default=8765, help="port on 127.0.0.1; 0 takes any free one (default: 8765)")
+    parser.add_argument("--state", type=Path, metavar="FILE", help="keep the world in this SQLite file, and go on from it")
     options = parser.parse_args(arguments)
     done = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: done.set())
     try:
-        with Microblog(port=options.port) as microblog:
+        world = World()
+        if options.state is not None:
+            StateFile(options.state).attach(world)
+        with Microblog(port=options.port, world=world) as microblog:
             print(microblog.url, flush=True)
             done.wait()
     except SuishoupaiError as error:

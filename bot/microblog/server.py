@@ -6,12 +6,15 @@ import socket
 import threading
 import time
 from types import TracebackType
+from urllib.parse import urlsplit
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.types import ASGIApp
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot.microblog.control import Control, on_world_error
 from bot.microblog.faults import Fault, FaultKind, Faults
@@ -31,6 +34,22 @@ HOST = "127.0.0.1"
 START_S = 20.0
 
 
+class OwnOrigin:
+    """Refuses what another web page sends here: writing is for this page and for programs, which send no Origin."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve, or answer 403."""
+        headers = Headers(scope=scope)
+        origin = headers.get("origin")
+        if origin is not None and scope["method"] not in ("GET", "HEAD") and urlsplit(origin).netloc != headers.get("host"):
+            await PlainTextResponse("another site may not write here", 403)(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+
 def application(world: World, faults: Faults, url: str, wires: Wires) -> ASGIApp:
     """The whole ASGI application. ``url`` is its own address, which stands in the picture addresses it gives out."""
     routes = [
@@ -41,9 +60,9 @@ def application(world: World, faults: Faults, url: str, wires: Wires) -> ASGIApp
         *MediaHost(world).routes(),
     ]
     handlers = {WeiboError: on_weibo_error, XError: on_x_error, WorldError: on_world_error}
-    # A page of some other site must not reach this server under a name of its own (DNS rebinding).
-    hosts = Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
-    return Wire(Starlette(routes=routes, exception_handlers=handlers, middleware=[hosts]), world, faults, wires)
+    # A page of some other site must not reach this server under a name of its own either (DNS rebinding).
+    guards = [Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"]), Middleware(OwnOrigin)]
+    return Wire(Starlette(routes=routes, exception_handlers=handlers, middleware=guards), world, faults, wires)
 
 
 class Microblog:

@@ -5,23 +5,19 @@ Every method takes the world's lock, so the server's thread and a test may use i
 
 from __future__ import annotations
 
-import bisect
-import threading
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from bot.microblog import text as words
-from bot.microblog.ids import IdMint, weibo_pid, x_media_name
-from bot.microblog.ledger import Ledger
+from bot.microblog.ids import weibo_pid, x_media_name
 from bot.microblog.model import Account, Comment, Entry, Photo, PlaceTag, Publication, Role, Side, WorldError
 from bot.microblog.pictures import measure
 from bot.microblog.rules import Rules
-from bot.microblog.tokens import Credentials, TokenBook
+from bot.microblog.shelf import BOT, PASSER_BY, Shelf
 from store.model import Clock
 
-BOT = "bot"
-PASSER_BY = "passerby"
+__all__ = ["BOT", "PASSER_BY", "World", "utc_now"]
 
 
 def utc_now() -> datetime:
@@ -29,7 +25,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class World:
+class World(Shelf):
     """Both platforms' content. ``clock`` gives the present; posts may be dated back, never forward.
 
     A world begins with two accounts: the bot (``BOT``, with tokens) and one passer-by (``PASSER_BY``).
@@ -43,22 +39,8 @@ class World:
         bot_username: str = "suishoupai_bot",
         campaign: str = "随手拍照解救乞讨儿童",
     ) -> None:
-        self.clock = clock
+        super().__init__(clock, rules or Rules())
         self.campaign = campaign
-        self.rules = rules or Rules()
-        self.lock = threading.RLock()
-        self.ids = IdMint()
-        self.ledger = Ledger()
-        self.tokens = TokenBook(clock())
-        self.accounts: dict[str, Account] = {}
-        self.entries: dict[int, Entry] = {}
-        self.comments: dict[int, Comment] = {}
-        self.photos: dict[str, Photo] = {}
-        self.version = 0
-        self._newest_last: dict[Side, list[int]] = {side: [] for side in Side}
-        self._handles: dict[tuple[Side, str], str] = {}
-        self._under: dict[int, list[int]] = {}  # post -> its comments
-        self._about: dict[int, list[int]] = {}  # post -> posts that answer, quote or repost it
         born = clock() - timedelta(days=900)
         self.add_account(BOT, Role.BOT, bot_screen_name, bot_username, created_at=born)
         self.add_account(PASSER_BY, Role.PASSER_BY, "路过的人", "passer_by", created_at=born)
@@ -97,32 +79,9 @@ class World:
                 created_at or self.clock() - timedelta(days=400), verified_type, verified_reason,
                 province, city, location, x_verified_type,
             )  # fmt: skip
-            self.accounts[key] = account
-            self._handles |= dict.fromkeys(handles, key)
-            self._changed()
+            self._enter(account)
+            self._changed(account)
             return account
-
-    def account(self, key: str) -> Account:
-        """The account named ``key``. Raises WorldError."""
-        try:
-            return self.accounts[key]
-        except KeyError:
-            raise WorldError(f"no account {key!r} in this world; there are: {', '.join(self.accounts)}") from None
-
-    def by_handle(self, side: Side, handle: str) -> Account | None:
-        """The account that ``side`` knows under ``handle`` (X ignores case)."""
-        key = self._handles.get((side, handle if side is Side.WEIBO else handle.lower()))
-        return self.accounts[key] if key else None
-
-    @property
-    def bot(self) -> Account:
-        """The bot's account."""
-        return self.accounts[BOT]
-
-    @property
-    def credentials(self) -> Credentials:
-        """The bot's tokens on both sides."""
-        return self.tokens.credentials(BOT)
 
     # --- posts ---
 
@@ -197,7 +156,7 @@ class World:
             comment = Comment(self.ids.weibo(at), post_id, author, text, at, visible, reply_to)
             self.comments[comment.id] = comment
             self._under.setdefault(post_id, []).append(comment.id)
-            self._changed()
+            self._changed(comment)
             return comment
 
     def delete_comment(self, comment_id: int) -> None:
@@ -206,7 +165,7 @@ class World:
             if comment_id not in self.comments:
                 raise WorldError(f"no comment {comment_id} in this world")
             self.comments[comment_id] = replace(self.comments[comment_id], deleted=True)
-            self._changed()
+            self._changed(self.comments[comment_id])
 
     def add_photo(self, side: Side, owner: Account, data: bytes) -> Photo:
         """Keep a picture, byte for byte; one that no decoder reads is kept too, with size 0 x 0."""
@@ -216,70 +175,8 @@ class World:
             name = weibo_pid(owner.uid, serial, width_px, height_px) if side is Side.WEIBO else x_media_name(serial)
             photo = Photo(name, f"3_{serial}", data, width_px, height_px, extension)
             self.photos[name] = photo
+            self._changed(photo)
             return photo
-
-    # --- reading ---
-
-    def entry(self, post_id: int) -> Entry:
-        """A post by id, deleted or not yet indexed ones too. Raises WorldError."""
-        try:
-            return self.entries[post_id]
-        except KeyError:
-            raise WorldError(f"no post {post_id} in this world") from None
-
-    def visible(self, post_id: int, side: Side) -> Entry | None:
-        """The post as the platform would show it now: None where it is deleted, unknown, not indexed or on the other side."""
-        with self.lock:
-            entry = self.entries.get(post_id)
-            shown = entry is not None and entry.side is side and not entry.deleted and entry.visible_at <= self.clock()
-            return entry if shown else None
-
-    def posts(self, side: Side) -> list[Entry]:
-        """Every visible post of ``side``, newest id first."""
-        with self.lock:
-            now = self.clock()
-            newest_first = (self.entries[number] for number in reversed(self._newest_last[side]))
-            return [e for e in newest_first if not e.deleted and e.visible_at <= now]
-
-    def about(self, post_id: int) -> list[Entry]:
-        """Every visible post that answers, quotes or reposts ``post_id``."""
-        with self.lock:
-            now = self.clock()
-            found = (self.entries[number] for number in self._about.get(post_id, ()))
-            return [e for e in found if not e.deleted and e.visible_at <= now]
-
-    def timeline(self) -> list[Entry]:
-        """Every visible post of both sides, newest first."""
-        return sorted((e for side in Side for e in self.posts(side)), key=lambda e: e.posted_at, reverse=True)
-
-    def comments_where(self, author: str | None = None, post_id: int | None = None) -> list[Comment]:
-        """Every visible comment (by ``author``, under ``post_id``), newest first."""
-        with self.lock:
-            now = self.clock()
-            ids = list(self.comments) if post_id is None else self._under.get(post_id, [])
-            among = (self.comments[number] for number in ids)
-            found = [c for c in among if not c.deleted and c.visible_at <= now and (author is None or c.author == author)]
-        return sorted(found, key=lambda c: c.id, reverse=True)
-
-    def named_in(self, text: str, side: Side) -> tuple[str, ...]:
-        """Keys of the accounts that ``text`` mentions on ``side``, each once, in order."""
-        found = (self.by_handle(side, span.value) for span in words.mentions(text, side))
-        return tuple(dict.fromkeys(account.key for account in found if account))
-
-    def led_by(self, entry: Entry) -> tuple[str, ...]:
-        """Handles that X puts before an answer: whom it answers and whom that post names, unless the text names them itself."""
-        if entry.side is not Side.X or entry.reply_to is None:
-            return ()
-        with self.lock:
-            target = self.entry(entry.reply_to)
-            left_out = {entry.author, *entry.unnamed, *self.named_in(entry.text, Side.X)}
-            keys = [key for key in (target.author, *self.mentioned(target)) if key not in left_out]
-            return tuple(self.account(key).username for key in dict.fromkeys(keys))
-
-    def mentioned(self, entry: Entry) -> tuple[str, ...]:
-        """Keys of the accounts that ``entry`` mentions, those that X put before it first."""
-        lead = "".join(f"@{handle} " for handle in self.led_by(entry))
-        return self.named_in(lead + entry.text, entry.side)
 
     # --- keeping ---
 
@@ -287,7 +184,7 @@ class World:
         """Record in the ledger what a client said."""
         with self.lock:
             self.ledger.publications.append(publication)
-            self._changed()
+            self._changed(publication)
 
     def mint(self, side: Side, at: datetime) -> int:
         """A new id of ``side`` for the instant ``at``."""
@@ -302,15 +199,3 @@ class World:
         if at > now:
             raise WorldError(f"posted_at {at.isoformat()} lies after now ({now.isoformat()})")
         return at
-
-    def _keep(self, entry: Entry) -> Entry:
-        if entry.id not in self.entries:
-            bisect.insort(self._newest_last[entry.side], entry.id)
-            for number in {entry.reply_to, entry.quote_of, entry.repost_of} - {None}:
-                self._about.setdefault(number or 0, []).append(entry.id)
-        self.entries[entry.id] = entry
-        self._changed()
-        return entry
-
-    def _changed(self) -> None:
-        self.version += 1

@@ -15,8 +15,8 @@ from ingest.divisions import table as divisions
 from store import alerts, audit, cases, leads, matches, officials, posts, sightings
 from store.alerts import Mention, NewAlert
 from store.faces import faces_of_photo
-from store.media import MediaState
-from store.model import AlertState, Band, CaseState, MessageKind, OfficialAccount, Post, Where
+from store.media import MediaState, StoredMedia
+from store.model import AlertState, Band, CaseState, FaceQuality, MessageKind, OfficialAccount, Post, Where
 from store.posts import Step, StoredPost
 from store.refs import ALPHABET
 from store.session import Tx
@@ -94,7 +94,7 @@ def gather(tx: Tx, bot: Bot, seat: PlatformSeat, stored: StoredPost, post: Post,
         thread_answered=post.thread_id is not None and alerts.answered_thread(tx, post.platform, post.thread_id),
         photos=max(len(stored.media), len(usable)),
         photos_usable=len(usable),
-        faces=sum(len(faces_of_photo(tx, p.photo_id, bot.faces.pack.sha256)) for p in usable if p.photo_id is not None),
+        faces=sum(_faces(tx, bot, picture) for picture in usable),
         candidates=_candidates(tx, stored) if own else (),
         accounts=accounts,
         accounts_why=accounts_why,
@@ -105,6 +105,14 @@ def gather(tx: Tx, bot: Bot, seat: PlatformSeat, stored: StoredPost, post: Post,
         sent_last_day=alerts.sent_since(tx, post.platform, MessageKind.ALERT, day),
         mentions_last_day={account.id: alerts.mentions_since(tx, account.id, day) for account in accounts},
     )
+
+
+def _faces(tx: Tx, bot: Bot, picture: StoredMedia) -> int:
+    """Faces that a person would call faces: what the engine itself cannot compare is no face to answer about."""
+    if picture.photo_id is None:
+        return 0
+    found = faces_of_photo(tx, picture.photo_id, bot.faces.pack.sha256)
+    return sum(1 for face in found if face.quality is not FaceQuality.UNUSABLE)
 
 
 def _sighting_of(tx: Tx, stored: StoredPost) -> Sighting | None:
@@ -191,8 +199,15 @@ def _propose_answer(
     post = stored.post
     assert post is not None  # alert() returned before for a malformed one
     rules = seat.platform.rules
-    size, length = rules.max_length, rules.length
-    text = compose(bot.templates, answer.template, lang=post.lang, ref=ref, max_length=size, length=length, late=answer.late)
+    text = compose(
+        bot.templates,
+        answer.template,
+        lang=asked.language(post),
+        ref=ref,
+        max_length=rules.max_length,
+        length=rules.length,
+        late=answer.late,
+    )
     scope = "opt_out" if answer.template == "answer_opted_out" else ""
     alerts.propose(
         tx,
@@ -252,7 +267,7 @@ def alert_text(
     return compose(
         bot.templates,
         "alert",
-        lang=post.lang,
+        lang=asked.language(post),
         ref=sighting.ref,
         max_length=rules.max_length,
         length=rules.length,

@@ -1,4 +1,4 @@
-"""What a post asks of the bot, read from its words: at present, only to be left alone."""
+"""What a post asks of the bot, read from its words: to be answered in its language, or to be left alone."""
 
 from __future__ import annotations
 
@@ -8,9 +8,20 @@ import unicodedata
 from store.model import Post
 
 _NOISE = re.compile(r"@[\w\-·]+|https?://\S+|[\s!！。.,，~～\"“”'‘’]+")
+_TAGS = re.compile(r"#[^#\s]+#|#\S+|@[\w\-·]+|https?://\S+")
+_HAN = re.compile(r"[\u3400-\u9fff]")
+_LATIN = re.compile(r"[A-Za-z]{2,}")
 _OPT_OUT = frozenset(
     {"退订", "td", "t", "stop", "unsubscribe", "取消订阅", "不要再回复", "别再回复", "不要打扰", "别打扰", "请勿打扰"}
 )
+
+
+def language(post: Post) -> str:
+    """"zh" or "en", whichever the author wrote in. Hashtags and handles do not count: the campaign's own is Chinese for all."""
+    words = _TAGS.sub(" ", post.text)
+    if _HAN.search(words):
+        return "zh"
+    return "en" if _LATIN.search(words) else post.lang
 
 
 def is_opt_out(post: Post) -> bool:

@@ -51,13 +51,10 @@ def extract(bot: Bot, row: int) -> None:
         posts.mark(tx, row, Step.EXTRACTED)
 
 
-def re_extract(tx: Tx, row: int) -> bool:
-    """Compute when and where anew after the rules improved; what a person set stays. True where something changed."""
-    stored, sighting = posts.get(tx, row), sightings.of_post(tx, row)
-    if stored.post is None or sighting is None:
-        return False
-    where, when = _where_when(tx, stored, stored.post)
-    return sightings.update_extraction(tx, sighting.id, where, when)
+def read_again(tx: Tx, row: int) -> tuple[Where, When] | None:
+    """When and where as today's rules read them, for :func:`store.sightings.update_extraction`; None for an unreadable post."""
+    stored = posts.get(tx, row)
+    return None if stored.post is None else _where_when(tx, stored, stored.post)
 
 
 def _ignore(bot: Bot, row: int, why: str) -> None:

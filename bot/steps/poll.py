@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -101,7 +101,7 @@ class _Reading:
             stored = posts.save_page(
                 tx,
                 self._stream,
-                page.posts,
+                _oldest_first(page.posts, rules),
                 now=tx.now,
                 silent=lambda post: post.posted_at < self._state.started_at,
                 cursor=self._head if last else None,
@@ -124,6 +124,15 @@ def _newest(page: Page, since: str | None, rules: Rules) -> str | None:
     ids: Iterable[str] = [item.id for item in page.posts if _is_dated(item) and item.id is not None]
     candidates = [i for i in (page.head, since, *ids) if i is not None]
     return max(candidates, key=rules.id_key) if candidates else None
+
+
+def _oldest_first(items: Sequence[Post | Malformed], rules: Rules) -> list[Post | Malformed]:
+    """Posts are worked on in the order they are stored: the earlier of two alike is the sighting, the later the repeat.
+
+    By id, not by time: platforms tell time to the second only.
+    """
+    good = sorted((item for item in items if isinstance(item, Post)), key=lambda post: rules.id_key(post.id))
+    return [item for item in items if isinstance(item, Malformed)] + list(good)
 
 
 def _is_dated(item: Post | Malformed) -> bool:

@@ -1,0 +1,195 @@
+"""``doctor``: what is in order and what is not, with the remedy beside each finding."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Literal
+
+import typer
+
+from bot.alerts.compose import load_templates
+from bot.commands.common import DEFAULT_CONFIG, EXIT_PROBLEM, ConfigOption, JsonOption, emit_json, out, table
+from bot.platforms._clock import server_date
+from bot.settings import Loaded, load_settings
+from bot.wiring import open_engine, open_platforms, open_store, refuse_unaccounted, utc_now
+from store import officials, status
+from store.errors import SettingsError, SuishoupaiError
+from store.model import AlertState
+
+Level = Literal["ok", "note", "problem"]
+
+_MIN_FREE_BYTES = 1_000_000_000
+_MAX_SKEW = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    part: str
+    level: Level
+    words: str
+    mend: str = ""
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``doctor`` to the top level."""
+    app.command(epilog="Example: suishoupai doctor --config live.yaml")(doctor)
+
+
+def doctor(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """Check settings, tokens, database, models, clock, disk, officials and each platform. Code 1 where something is wrong."""
+    findings = examine(config)
+    if as_json:
+        emit_json(findings)
+    else:
+        table("Doctor", ("part", "", "finding", "to mend it"), ((f.part, f.level, f.words, f.mend) for f in findings))
+    problems = sum(1 for finding in findings if finding.level == "problem")
+    if not as_json:
+        out.print(f"{problems} problem(s)" if problems else "all is in order")
+    if problems:
+        raise typer.Exit(EXIT_PROBLEM)
+
+
+def examine(config: Path) -> list[Finding]:
+    """Every finding. One part that fails never hides another, except that nothing can be read without settings."""
+    try:
+        loaded = load_settings(config)
+    except SettingsError as error:
+        return [Finding("settings", "problem", line, error.mend) for line in str(error).splitlines()]
+    findings = [Finding("settings", "ok", f"{config}: every key is known")]
+    for part, check in (
+        ("templates", _templates),
+        ("disk", _disk),
+        ("database", _database),
+        ("models", _models),
+        ("platforms", _platforms),
+        ("officials", _officials),
+    ):
+        findings += _guarded(part, check, loaded)
+    return findings
+
+
+def _guarded(part: str, check: Callable[[Loaded], Iterator[Finding]], loaded: Loaded) -> list[Finding]:
+    found: list[Finding] = []
+    try:
+        found.extend(check(loaded))
+    except SuishoupaiError as error:
+        found.append(Finding(part, "problem", str(error), error.mend))
+    return found
+
+
+def _templates(loaded: Loaded) -> Iterator[Finding]:
+    templates = load_templates(loaded.settings.alerts.templates_dir)
+    yield Finding("templates", "ok", f"{len(templates.texts)} templates pass the red lines")
+
+
+def _disk(loaded: Loaded) -> Iterator[Finding]:
+    folder = loaded.settings.store.photos_dir
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    level: Level = "ok" if free >= _MIN_FREE_BYTES else "problem"
+    yield Finding("disk", level, f"{free / 1e9:.1f} GB free for photos", "" if level == "ok" else "free at least 1 GB")
+
+
+def _database(loaded: Loaded) -> Iterator[Finding]:
+    store = open_store(loaded.settings)
+    try:
+        with store.read() as tx:
+            now = status.figures(tx)
+    finally:
+        store.close()
+    yield Finding("database", "ok", f"{store.path.name}: tables are current, {now.photos} photos, {now.sightings} sightings")
+    doubtful = now.alerts[AlertState.UNKNOWN]
+    if doubtful:
+        yield Finding(
+            "database",
+            "note",
+            f"{doubtful} message(s) may or may not have been published",
+            "suishoupai alerts list --state unknown",
+        )
+    for stream in now.streams:
+        if stream.last_outcome not in (None, "ok"):
+            yield Finding("database", "note", f"{stream.key}: last poll ended with {stream.last_outcome}: {stream.last_error}")
+
+
+def _models(loaded: Loaded) -> Iterator[Finding]:
+    engine = open_engine(loaded.settings)
+    yield Finding("models", "ok", f"{engine.pack_id}: {engine.dimension}-d, files are whole ({engine.pack_sha256[:12]})")
+
+
+def _platforms(loaded: Loaded) -> Iterator[Finding]:
+    seats = open_platforms(loaded, utc_now)
+    if not seats:
+        yield Finding("platforms", "note", "no platform is enabled", "set platforms.NAME.enabled: true")
+    refuse_unaccounted(loaded, seats)
+    for seat in seats.values():
+        part = f"platform {seat.name}"
+        yield Finding(part, "ok", "live: real people are at the other end" if seat.live else "local: no real person is reached")
+        for capability, allowance in seat.platform.rules.capabilities.items():
+            yield Finding(
+                part,
+                "ok" if allowance.on else "note",
+                f"{capability.value} is {'on' if allowance.on else 'off'}: {allowance.why}",
+            )
+        try:
+            own = seat.platform.account()
+        except SuishoupaiError as error:
+            yield Finding(part, "problem", str(error), error.mend or "check the token and the connection")
+            continue
+        if own is None:
+            yield Finding(part, "problem", "the bot's own account was not found", "check the token")
+            continue
+        words = f"the token is @{own.handle}'s"
+        if own.calls_left is not None:
+            words += f", {own.calls_left} calls left"
+        yield Finding(part, "ok", words)
+        if own.token_expires_at is not None and own.token_expires_at - datetime.now(UTC) < timedelta(days=3):
+            yield Finding(part, "problem", f"the token expires at {own.token_expires_at:%Y-%m-%d %H:%M} UTC", "renew it")
+        yield from _clock(part, str(getattr(seat.settings, "base_url", "")))
+
+
+def _clock(part: str, url: str) -> Iterator[Finding]:
+    """Compare this machine's clock with the platform's: tokens, ages and cursors all depend on it."""
+    header = server_date(url)
+    if header is None:
+        yield Finding(part, "note", "the platform tells no time, so this machine's clock could not be compared")
+        return
+    skew = abs(utc_now() - parsedate_to_datetime(header))
+    if skew > _MAX_SKEW:
+        yield Finding(
+            part,
+            "problem",
+            f"this machine's clock differs from the platform's by {skew.total_seconds():.0f} s",
+            "set the clock (NTP)",
+        )
+    else:
+        yield Finding(part, "ok", f"clocks agree within {max(skew.total_seconds(), 1):.0f} s")
+
+
+def _officials(loaded: Loaded) -> Iterator[Finding]:
+    store = open_store(loaded.settings)
+    try:
+        with store.read() as tx:
+            listed = officials.accounts(tx)
+    finally:
+        store.close()
+    if not listed:
+        yield Finding("officials", "note", "the directory is empty: nobody can be mentioned", "suishoupai officials import FILE")
+        return
+    limit = utc_now().date() - timedelta(days=loaded.settings.alerts.routing.max_age_days)
+    stale = [a for a in listed if not a.verified or a.checked_on is None or a.checked_on < limit]
+    yield Finding("officials", "ok", f"{len(listed)} accounts, {len(listed) - len(stale)} may be mentioned")
+    if stale:
+        yield Finding(
+            "officials",
+            "note",
+            f"{len(stale)} account(s) are unverified or were not checked lately",
+            "suishoupai officials check",
+        )

@@ -1,0 +1,95 @@
+"""``matches``: candidates, for people to look at. Scores are shown as what they mean, never as a verdict."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bot.commands.common import DEFAULT_CONFIG, ConfigOption, JsonOption, emit_json, out, table
+from bot.settings import load_settings
+from bot.wiring import open_store
+from store import audit, cases, faces, matches, posts, sightings
+from store.matches import Candidate, CandidateState
+from store.model import Band
+from store.session import Tx
+
+app = typer.Typer(no_args_is_help=True, help="Candidates: pairs of a photographed face and a case, with what the score means.")
+
+
+@app.command("list", epilog="Example: suishoupai matches list --band high")
+def list_(
+    band: Annotated[Band | None, typer.Option(help="Only this band.")] = None,
+    state: Annotated[CandidateState | None, typer.Option(help="Only what people decided so.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 50,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """Candidates, newest first."""
+    store = open_store(load_settings(config).settings)
+    with store.read() as tx:
+        shown = [_shown(tx, c) for c in matches.listing(tx, band=band, state=state, limit=limit)]
+    store.close()
+    if as_json:
+        emit_json(shown)
+        return
+    table(
+        "Candidates",
+        ("number", "sightings", "case", "band", "strangers reach this", "state", "why"),
+        ((c["number"], c["sightings"], c["case"], c["band"], c["strangers"], c["state"], c["why"]) for c in shown),
+        empty="none: no face came near a verified case",
+    )
+
+
+@app.command(epilog="Example: suishoupai matches show 7")
+def show(
+    number: Annotated[int, typer.Argument(help="The candidate's number.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """One candidate with everything known about the pair."""
+    store = open_store(load_settings(config).settings)
+    with store.write("match.viewed") as tx:
+        candidate = matches.get(tx, number)
+        values = _shown(tx, candidate)
+        face = faces.get(tx, candidate.face_id)
+        audit.append(tx, who="operator", what="match.viewed", object=str(number))
+    store.close()
+    if face is not None:
+        values |= {"face": f"{face.box.width_px:.0f} px wide, {face.quality.value}: {face.quality_why}"}
+    values |= {"rank": candidate.rank, "engine": candidate.pack_id, "calibration": candidate.calibration}
+    if as_json:
+        emit_json(values)
+        return
+    table(f"Candidate {number}", ("what", "value"), values.items())
+
+
+@app.command(epilog="Example: suishoupai matches reject 7 --by reviewer-3 --why 'other ears'")
+def reject(
+    number: Annotated[int, typer.Argument(help="The candidate's number.")],
+    by: Annotated[str, typer.Option("--by", help="Who decides; stands in the record.", envvar="SUISHOUPAI_USER")],
+    why: Annotated[str, typer.Option(help="On what ground.")] = "",
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Say that this is another child. The pair stays rejected, also under another model."""
+    store = open_store(load_settings(config).settings)
+    with store.write("match.rejected") as tx:
+        matches.reject(tx, number, by, why)
+        audit.append(tx, who=by, what="match.rejected", object=str(number), details={"why": why})
+    store.close()
+    out.print(f"candidate {number} is rejected for good")
+
+
+def _shown(tx: Tx, candidate: Candidate) -> dict[str, object]:
+    rows = matches.posts_of(tx, candidate.id)
+    refs = [s.ref for row in rows if (s := sightings.of_post(tx, row)) is not None]
+    return {
+        "number": candidate.id,
+        "sightings": ", ".join(refs) or ", ".join(posts.get(tx, row).post_id for row in rows),
+        "case": cases.get(tx, candidate.case_id).ref,
+        "band": candidate.band.value,
+        "strangers": "unknown" if candidate.one_in is None else f"about 1 in {candidate.one_in:,.0f} photos",
+        "state": candidate.state.value + (f" by {candidate.state_by}" if candidate.state_by else ""),
+        "why": candidate.why,
+        "found_at": candidate.created_at,
+    }
