@@ -194,7 +194,14 @@ def record_dead(tx: Tx, alert_id: int, attempt: int, error: str) -> bool:
 
 def back_to_ready(tx: Tx, alert_id: int, attempt: int, error: str, not_before: datetime | None = None) -> bool:
     """It was certainly not published: the request never left, or a complete reading of the bot's own posts lacks it."""
-    return _move(tx, alert_id, (_S.SENDING, _S.UNKNOWN), _S.READY, attempt, error=error, not_before=not_before)
+    moved = _move(tx, alert_id, (_S.SENDING, _S.UNKNOWN), _S.READY, attempt, error=error, not_before=not_before)
+    # Its post was erased while it was being sent: the text is gone, and nothing is said about it any more.
+    tx.execute(
+        update(alerts)
+        .where(alerts.c.id == alert_id, alerts.c.state == _S.READY.value, alerts.c.text == "")
+        .values(state=_S.CANCELLED.value)
+    )
+    return moved
 
 
 def expired_leases(tx: Tx, now: datetime) -> list[int]:

@@ -6,15 +6,16 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, func, insert, select, union_all, update
 
 from store import dialect
 from store.errors import BadInput, NotFound
 from store.model import CaseState
 from store.refs import new_ref, tidy_ref
 from store.session import Tx
-from store.tables import case_photos, cases, counters, photos
+from store.tables import case_photos, cases, counters, photos, removed_cases
 from store.tally import tally
+from store.tombstones import Kind, Tombstones
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +79,21 @@ def add(tx: Tx, what: CaseFields, registered_by: str) -> Case:
     """Register a case as a draft: it is silent everywhere until :func:`verify`.
 
     Raises:
-        BadInput: no name, no registrant, or the same (source, source_ref) is registered already.
+        BadInput: no name, no registrant, or the same (source, source_ref) is registered already or was erased.
     """
     if not what.name.strip() or not registered_by.strip():
         raise BadInput("a case needs the child's name and who registered it")
     if what.source_ref is not None and find_by_source(tx, what.source, what.source_ref) is not None:
         raise BadInput(f"the case {what.source} {what.source_ref} is registered already")
+    if what.source_ref is not None and Tombstones(tx).stands(Kind.CASE, what.source, what.source_ref):
+        raise BadInput(f"the case {what.source} {what.source_ref} was erased", mend="leave it out of the import")
     statement = insert(cases).values(
         ref=new_ref(tx, cases, "C"),
         **_fields_out(what),
         registered_by=registered_by,
         registered_at=tx.now,
         state=CaseState.DRAFT.value,
-        seq=_next_seq(tx),
+        seq=next_seq(tx),
     )
     return get(tx, int(tx.execute(statement.returning(cases.c.id)).scalar_one()))
 
@@ -191,6 +194,12 @@ def find_by_source(tx: Tx, source: str, source_ref: str) -> int | None:
     return tx.execute(select(cases.c.id).where(cases.c.source == source, cases.c.source_ref == source_ref)).scalar()
 
 
+def sources(tx: Tx) -> list[tuple[int, str, str]]:
+    """(row, source, reference in that source) of every case; where it came from no source, ("", its own reference)."""
+    rows = tx.execute(select(cases.c.id, cases.c.ref, cases.c.source, cases.c.source_ref).order_by(cases.c.id))
+    return [(row.id, "", row.ref) if row.source_ref is None else (row.id, row.source, row.source_ref) for row in rows]
+
+
 def listing(tx: Tx, state: CaseState | None = None, *, limit: int = 50, before: int | None = None) -> list[Case]:
     """Cases, newest first; ``before`` (a row number) goes on where an earlier page ended."""
     query = select(cases).order_by(cases.c.id.desc()).limit(limit)
@@ -216,9 +225,10 @@ def registered_since(tx: Tx, registered_by: str, since: datetime) -> int:
 
 
 def changed_since(tx: Tx, seq: int) -> tuple[int, tuple[int, ...]]:
-    """(the present sequence number, cases changed after ``seq``): what an in-memory gallery has to take in."""
-    query = select(cases.c.id, cases.c.seq).where(cases.c.seq > seq).order_by(cases.c.seq)
-    rows = tx.execute(query).all()
+    """(the present sequence number, cases changed or erased after ``seq``): what an in-memory gallery has to take in."""
+    changed = select(cases.c.id, cases.c.seq).where(cases.c.seq > seq)
+    erased = select(removed_cases.c.case_id, removed_cases.c.seq).where(removed_cases.c.seq > seq)
+    rows = sorted(tx.execute(union_all(changed, erased)).all(), key=lambda row: int(row.seq))
     return (rows[-1].seq if rows else seq), tuple(row.id for row in rows)
 
 
@@ -243,13 +253,14 @@ def touch(tx: Tx, case_id: int) -> None:
     _set(tx, case_id)
 
 
-def _next_seq(tx: Tx) -> int:
+def next_seq(tx: Tx) -> int:
+    """The next number of the change sequence."""
     statement = dialect.upsert(counters, ["name"], {"value": counters.c.value + 1}).values(name="cases", value=1)
     return int(tx.execute(statement.returning(counters.c.value)).scalar_one())
 
 
 def _set(tx: Tx, case_id: int, **values: Any) -> None:
-    tx.execute(update(cases).where(cases.c.id == case_id).values(seq=_next_seq(tx), **values))
+    tx.execute(update(cases).where(cases.c.id == case_id).values(seq=next_seq(tx), **values))
 
 
 def _fields_out(what: CaseFields) -> dict[str, Any]:

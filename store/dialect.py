@@ -10,8 +10,11 @@ import json
 import re
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import DateTime, Engine, LargeBinary, Table, Text, create_engine, event, text
 from sqlalchemy.dialects.postgresql import Insert
@@ -181,3 +184,44 @@ def translate(error: SQLAlchemyError) -> StoreError:
         if sign in lowered:
             return StoreError(f"{what} ({original})", mend=mend)
     return StoreError(f"the database failed: {original}", mend="see the database's own log")
+
+
+def checkpoint(engine: Engine) -> None:
+    """Empty SQLite's write-ahead log into the database file, as far as readers allow."""
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert driver is not None  # a connection that was just taken from the pool has one
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def snapshot(engine: Engine, target: Path) -> None:
+    """Write a consistent copy of the living database to ``target`` (a new file), without holding up its writers.
+
+    Raises:
+        StoreError: the database is not SQLite (its own tools make the copy), or the copy cannot be written.
+    """
+    if engine.dialect.name != "sqlite":
+        raise StoreError("only SQLite databases are copied this way", mend="use pg_dump for PostgreSQL")
+    try:
+        with closing(sqlite3.connect(engine.url.database or "")) as source, closing(sqlite3.connect(target)) as copy:
+            # In one step: a copy in several would start anew whenever another connection writes in between.
+            source.backup(copy, pages=-1)
+            copy.execute("PRAGMA journal_mode=DELETE")
+    except sqlite3.Error as error:
+        raise StoreError(f"the database cannot be copied: {error}", mend="check the disk's space and permissions") from error
+
+
+def check_file(path: Path) -> None:
+    """Read a whole SQLite file and make sure that it holds together.
+
+    Raises:
+        StoreError: it does not.
+    """
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
+            found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    except sqlite3.Error as error:
+        raise StoreError(f"{path} is damaged: {error}", mend="use an earlier backup") from error
+    if found != "ok":
+        raise StoreError(f"{path} is damaged: {found}", mend="use an earlier backup")

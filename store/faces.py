@@ -168,12 +168,17 @@ def box_in(row: Row[Any]) -> Box:
     return Box(row.box_left, row.box_top, row.box_right, row.box_bottom)
 
 
+def context(row: Row[Any]) -> str:
+    """What binds a face's sealed vector to its row."""
+    return _context(row.photo_id, row.pack_sha256, row.position)
+
+
 def _context(photo_id: int, pack_sha256: str, index: int) -> str:
     return f"face:{photo_id}:{pack_sha256}:{index}"
 
 
 def _open(tx: Tx, row: Row[Any]) -> FaceVector:
-    vector = open_vector(tx.vault, row.vector, _context(row.photo_id, row.pack_sha256, row.position))
+    vector = open_vector(tx.vault, row.vector, context(row))
     return FaceVector(row.id, row.photo_id, FaceQuality(row.quality), row.norm, vector)
 
 

@@ -126,8 +126,13 @@ def _gallery_query(pack_sha256: str) -> Select[Any]:
 
 def _faces(tx: Tx, query: Select[Any]) -> Iterator[GalleryFace]:
     for row in tx.execute(query):
-        vector = open_vector(tx.vault, row.vector, _context(row.case_photo_id, row.pack_sha256))
+        vector = open_vector(tx.vault, row.vector, context(row))
         yield GalleryFace(row.id, row.case_id, row.photo_id, FaceQuality(row.quality), row.norm, row.taken_on, vector)
+
+
+def context(row: Row[Any]) -> str:
+    """What binds a case face's sealed vector to its row."""
+    return _context(row.case_photo_id, row.pack_sha256)
 
 
 def _context(case_photo_id: int, pack_sha256: str) -> str:

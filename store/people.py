@@ -53,7 +53,7 @@ def add(
         login=login,
         name=name,
         password_hash=password_hash,
-        totp_secret=None if totp_secret is None else tx.vault.seal(totp_secret, f"totp:{login}"),
+        totp_secret=None if totp_secret is None else tx.vault.seal(totp_secret, _context(login)),
         roles=list(roles),
         divisions=list(divisions),
         created_at=tx.now,
@@ -82,7 +82,7 @@ def by_login(tx: Tx, login: str) -> User | None:
 def totp_secret(tx: Tx, user_id: int) -> bytes | None:
     """The secret of a user's second factor."""
     row = tx.execute(select(users.c.totp_secret, users.c.login).where(users.c.id == user_id)).first()
-    return None if row is None or row.totp_secret is None else tx.vault.open(row.totp_secret, f"totp:{row.login}")
+    return None if row is None or row.totp_secret is None else tx.vault.open(row.totp_secret, context(row))
 
 
 def listing(tx: Tx) -> list[User]:
@@ -137,6 +137,15 @@ def end_sessions(tx: Tx, user_id: int) -> int:
 def end_session(tx: Tx, token: str) -> None:
     """Sign out."""
     tx.execute(update(user_sessions).where(user_sessions.c.token_hash == _hash(token)).values(revoked_at=tx.now))
+
+
+def context(row: Row[Any]) -> str:
+    """What binds a user's sealed second factor to their row."""
+    return _context(row.login)
+
+
+def _context(login: str) -> str:
+    return f"totp:{login}"
 
 
 def _hash(token: str) -> str:

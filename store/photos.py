@@ -16,15 +16,17 @@ from typing import Any
 from sqlalchemy import Row, func, or_, select
 
 from store import codec, dialect
-from store.errors import BadInput, NotFound, StoreError
+from store.errors import BadInput, NotFound, PhotoRefused, StoreError
 from store.model import Exif
 from store.session import Tx
 from store.tables import media, photos, posts
+from store.tombstones import Kind, Tombstones
 from store.vault import PlainVault, Vault
 
 _BANDS = 4
 _BAND_BITS = 16
 MAX_DISTANCE = 11
+_TELLING = 16
 
 
 class PhotoFiles:
@@ -44,11 +46,29 @@ class PhotoFiles:
         path = self.path(sha256)
         if self._holds(sha256):
             return sha256
-        temporary = path.with_name(f".{sha256}.{secrets.token_hex(4)}.part")
+        self._write(path, self._vault.seal(content, f"photo:{sha256}"))
+        return sha256
+
+    def reseal(self, sha256: str) -> bool:
+        """Seal a photo anew with the present key. True if that was needed."""
+        path = self.path(sha256)
+        try:
+            sealed = path.read_bytes()
+        except FileNotFoundError:  # erased meanwhile
+            return False
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        if self._vault.fresh(sealed):
+            return False
+        self._write(path, self._vault.seal(self.get(sha256), f"photo:{sha256}"))
+        return True
+
+    def _write(self, path: Path, sealed: bytes) -> None:
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with open(temporary, "xb") as file:
-                file.write(self._vault.seal(content, f"photo:{sha256}"))
+                file.write(sealed)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
@@ -59,7 +79,6 @@ class PhotoFiles:
             raise StoreError(
                 f"a photo cannot be written under {self.root}: {error}", mend="free space or mend the permissions"
             ) from error
-        return sha256
 
     def get(self, sha256: str) -> bytes:
         """The bytes of a photo.
@@ -74,7 +93,7 @@ class PhotoFiles:
         except FileNotFoundError as error:
             raise NotFound(f"the photo {sha256} is not kept under {self.root}") from error
         except OSError as error:
-            raise StoreError(f"the photo {path} cannot be read: {error}", mend="check the disk and the permissions") from error
+            raise _unreadable(path, error) from error
         content = self._vault.open(sealed, f"photo:{sha256}")
         if hashlib.sha256(content).hexdigest() != sha256:
             raise StoreError(f"the photo {path} is damaged: its content no longer fits its name", mend="restore it from a backup")
@@ -112,6 +131,10 @@ class PhotoFiles:
         if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
             raise BadInput("a photo is named by 64 hexadecimal digits")
         return self.root / sha256[:2] / sha256
+
+
+def _unreadable(path: Path, error: OSError) -> StoreError:
+    return StoreError(f"the photo {path} cannot be read: {error}", mend="check the disk and the permissions")
 
 
 def _sync_folder(folder: Path) -> None:
@@ -166,8 +189,13 @@ def save(
     size_bytes: int,
     exif: Exif | None = None,
 ) -> StoredPhoto:
-    """Keep a photo's row; the same photo twice is one row, and what stood there stays."""
+    """Keep a photo's row; the same photo twice is one row, and what stood there stays.
+
+    Raises:
+        PhotoRefused: it was erased for good (see :func:`refuse_erased`).
+    """
     bands = _bands(phash)
+    refuse_erased(tx, sha256, phash)
     statement = dialect.upsert(photos, ["sha256"]).values(
         sha256=sha256,
         phash=f"{int(phash, 16):016x}",
@@ -181,6 +209,26 @@ def save(
     )
     tx.execute(statement)
     return get(tx, sha256)
+
+
+def refuse_erased(tx: Tx, sha256: str, phash: str) -> None:
+    """Ask before a fetched photo's file is written: what was erased must not come back with the next poll.
+
+    Raises:
+        PhotoRefused: these bytes, or this very picture in another file, were erased for good.
+    """
+    erased = Tombstones(tx)
+    if any(erased.stands(Kind.PHOTO, part) for part in tombstone_parts(sha256, phash)):
+        raise PhotoRefused("this photo was erased on request and is not taken again")
+
+
+def tombstone_parts(sha256: str, phash: str) -> tuple[str, ...]:
+    """What an erased photo is recognised by: its bytes, and its perceptual hash unless that says too little.
+
+    A picture with structure sets about half of the 64 bits; blank and flat ones set few or nearly all and look alike.
+    """
+    value = f"{int(phash, 16):016x}"
+    return (sha256, value) if _TELLING <= int(value, 16).bit_count() <= 64 - _TELLING else (sha256,)
 
 
 def get(tx: Tx, key: int | str) -> StoredPhoto:

@@ -56,11 +56,15 @@ class StreamState:
 
 @dataclass(frozen=True, slots=True)
 class PageStored:
-    """``new``: row ids stored for the first time (originals of reposts included); ``known`` and ``failed`` count the rest."""
+    """``new``: row ids stored for the first time (originals of reposts included); the rest is counted.
+
+    ``erased`` posts were erased for good and are not stored again.
+    """
 
     new: tuple[int, ...]
     known: int
     failed: int
+    erased: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +136,7 @@ def save_page(
     if saver.newest is not None:
         values["newest_posted_at"] = saver.newest
     tx.execute(update(streams).where(streams.c.key == stream.key).values(**values))
-    return PageStored(tuple(saver.new), saver.known, saver.failed)
+    return PageStored(tuple(saver.new), saver.known, saver.failed, saver.erased)
 
 
 def note_poll(tx: Tx, stream: Stream, outcome: str, error: str | None, now: datetime) -> None:

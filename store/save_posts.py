@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from store import codec
 from store.model import Malformed, Post
 from store.session import Tx
 from store.tables import media, posts
+from store.tombstones import Kind, Tombstones
 
 _WAITING = ("stored", "extracted", "matched")
 _LANES = 10_000
@@ -25,23 +27,36 @@ class Saver:
         self.new: list[int] = []
         self.known = 0
         self.failed = 0
+        self.erased = 0
         self.newest: datetime | None = None
         self._tx = tx
         self._stream = stream
         self._now = now
         self._silent = silent
+        self._tombstones = Tombstones(tx)
 
     def save(self, item: Post | Malformed) -> None:
         """Store one item of the page, and the original behind it where it is a repost."""
         if isinstance(item, Malformed):
             self._malformed(item)
             return
+        if self._buried(item):
+            self.erased += 1
+            return
         if self.newest is None or item.posted_at > self.newest:
             self.newest = item.posted_at
-        original = None
-        if item.repost_of is not None and item.repost_of.id != item.id:
-            original = self._post(item.repost_of, direct=False, original=None)
-        self._post(item, direct=True, original=original)
+        behind = item.repost_of
+        if behind is None or behind.id == item.id:
+            self._post(item, direct=True, original=None)
+        elif self._buried(behind):
+            self._post(replace(item, raw={}), direct=True, original=None)  # the raw body holds the original's
+        else:
+            self._post(item, direct=True, original=self._post(behind, direct=False, original=None))
+
+    def _buried(self, post: Post) -> bool:
+        """Whether the post or its author was erased for good."""
+        stands = self._tombstones.stands
+        return stands(Kind.POST, post.platform, post.id) or stands(Kind.AUTHOR, post.platform, post.author.id)
 
     def _post(self, post: Post, *, direct: bool, original: int | None) -> int:
         row = self._find(post.platform, post.id)
@@ -136,7 +151,7 @@ class Saver:
         self.failed += 1
         body = codec.squeeze(item.raw)
         post_id = item.id or "malformed:" + hashlib.sha256(body).hexdigest()[:32]
-        if self._find(item.platform, post_id) is not None:
+        if self._find(item.platform, post_id) is not None or self._tombstones.stands(Kind.POST, item.platform, post_id):
             return
         self._tx.execute(
             insert(posts).values(

@@ -82,11 +82,8 @@ class Store:
 
     @contextmanager
     def _begin(self, *, writes: bool) -> Iterator[Tx]:
-        try:
-            with self._engine.connect().execution_options(writes=writes) as connection, connection.begin():
-                yield Tx(connection, self._clock(), self.vault)
-        except SQLAlchemyError as error:
-            raise dialect.translate(error) from error
+        with _translated(), self._engine.connect().execution_options(writes=writes) as connection, connection.begin():
+            yield Tx(connection, self._clock(), self.vault)
 
     def migrate(self) -> None:
         """Bring the tables to this version; does nothing where they are. The folder is made if it is not there.
@@ -127,9 +124,31 @@ class Store:
         finally:
             os.close(descriptor)
 
+    def checkpoint(self) -> None:
+        """Move what was committed from the write-ahead log into the database file and empty the log, so that erased rows
+        do not linger in it. Readers may hold part of it back; the next checkpoint takes that."""
+        with _translated():
+            dialect.checkpoint(self._engine)
+
+    def snapshot(self, target: Path) -> None:
+        """Write a consistent copy of the database to a new file while others write.
+
+        Raises:
+            StoreError: the copy cannot be made.
+        """
+        dialect.snapshot(self._engine, target)
+
     def close(self) -> None:
         """Close all connections. The store may be used again afterwards."""
         self._engine.dispose()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise dialect.translate(error) from error
 
 
 def _take(descriptor: int, path: Path, name: str) -> None:

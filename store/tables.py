@@ -118,6 +118,51 @@ opt_outs = Table(
     Column("at", UtcDateTime, nullable=False),
 )
 
+# --- secrets, erasures ------------------------------------------------------------------------------------------
+
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("sealed", Blob, nullable=False),
+)
+
+tombstones = Table(
+    "tombstones",
+    metadata,
+    Column("mac", String(64), primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+erasures = Table(
+    "erasures",
+    metadata,
+    _id(),
+    Column("ref", String(16), nullable=False, unique=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("by", CleanText, nullable=False),
+    Column("why", CleanText, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("mac", String(64), nullable=False, index=True),
+    Column("counts", Json, nullable=False),
+    Column("files_gone_at", UtcDateTime),
+)
+
+file_removals = Table(
+    "file_removals",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    _to("erasure_id -> erasures", nullable=True),
+)
+
+removed_cases = Table(
+    "removed_cases",
+    metadata,
+    Column("case_id", Id, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False, index=True),
+)
+
 # --- photos and faces -------------------------------------------------------------------------------------------
 
 photos = Table(
