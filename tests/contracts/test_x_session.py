@@ -116,6 +116,29 @@ def test_an_error_of_any_shape_keeps_the_meaning_of_its_status(server: Any, body
         read(server.url)
 
 
+def test_a_request_time_out_told_by_the_server_is_doubtful(server: Any) -> None:
+    """408 is a 4xx that says nothing about what became of the message."""
+    server.play({"status": 408, "json": {"title": "Request Timeout"}})
+    with pytest.raises(errors.Doubtful):
+        build(server.url).say(Outgoing(MessageKind.DIGEST, "a S-4F7K", "S-4F7K"))
+
+
+def test_a_look_up_that_says_nothing_deletes_nothing(server: Any) -> None:
+    """An answer that names none of the ids asked for is no news of any of them."""
+    server.play({"json": {}})
+    with pytest.raises(errors.BadResponse):
+        build(server.url).look_up(["1992000000000000001"])
+
+
+def test_an_author_who_is_gone_is_not_a_post_that_is_gone(server: Any) -> None:
+    """X names missing users in the same list; an id of theirs that equals a post's deletes no post."""
+    gone = {"resource_id": "1992000000000000001", "type": "https://api.twitter.com/2/problems/resource-not-found"}
+    post = {"id": "1992000000000000002", "text": "a", "author_id": "1992000000000000001"}
+    server.play({"json": {"data": [post], "errors": [{**gone, "resource_type": "user"}]}})
+    found = build(server.url).look_up(["1992000000000000001", "1992000000000000002"])
+    assert found.gone == ()
+
+
 def test_an_untrusted_certificate_is_certain(server: Any, tmp_path: Any) -> None:
     """Where the server's certificate is not valid the request never left, in both directions."""
     import ssl
