@@ -95,6 +95,8 @@ class _Reading:
         if self._head is None:
             self._head = _newest(page, self._since, rules)
         last = page.next is None
+        # Platforms tell time to the second: a post of the very second of the first start is not an old one.
+        first_start = self._state.started_at.replace(microsecond=0)
         if page.truncated:
             log.warning("the platform gives no older posts", stream=self._stream.key, since=self._since)
         with self._bot.store.write("poll.page") as tx:
@@ -103,7 +105,7 @@ class _Reading:
                 self._stream,
                 _oldest_first(page.posts, rules),
                 now=tx.now,
-                silent=lambda post: post.posted_at < self._state.started_at,
+                silent=lambda post: post.posted_at < first_start,
                 cursor=self._head if last else None,
                 chain=None if last else posts.Chain(self._head, page.next, self._since),
             )

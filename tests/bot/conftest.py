@@ -1,0 +1,171 @@
+"""The bot's world for tests: a local microblog, settings turned to it, a clock that tests move, cases and officials."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import yaml
+
+from bot import casework
+from bot.bot import Bot
+from bot.demo.photos import DemoPhoto, demo_photos
+from bot.microblog.environment import environment
+from bot.microblog.model import Role
+from bot.microblog.server import Microblog
+from bot.pipeline import Round, run_round
+from bot.settings import Loaded, load_settings
+from bot.steps import housekeeping
+from bot.wiring import open_bot
+from store import alerts, cases, officials, posts
+from store.cases import CaseFields
+from store.model import AgencyType, AlertState
+
+ROOT = Path(__file__).resolve().parents[2]
+TAG = "随手拍照解救乞讨儿童"
+
+
+@dataclass
+class MovableClock:
+    """The present, which a test may move forward; the microblog and the bot share it."""
+
+    offset: timedelta = field(default_factory=timedelta)
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.offset
+
+    def forward(self, **amount: float) -> None:
+        self.offset += timedelta(**amount)
+
+
+@pytest.fixture(scope="session")
+def photos() -> dict[str, DemoPhoto]:
+    """Photos of adult public figures from the sample packages, by name."""
+    return {photo.name: photo for photo in demo_photos()}
+
+
+@pytest.fixture(scope="session")
+def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the default model pack is built once."""
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    return MovableClock()
+
+
+@pytest.fixture
+def microblog(clock: MovableClock) -> Iterator[Microblog]:
+    """A running local microblog with an official of Luohu and two passers-by."""
+    with Microblog(clock=clock) as server:
+        people(server)
+        yield server
+
+
+def people(server: Microblog) -> None:
+    server.world.add_account(
+        "luohu", Role.OFFICIAL, "示例罗湖公安", "demo_luohu", verified_type=1, x_verified_type="government"
+    )
+    server.world.add_account("anna", Role.PASSER_BY, "路人甲", "passer_anna")
+    server.world.add_account("boris", Role.PASSER_BY, "路人乙", "passer_boris")
+
+
+@pytest.fixture
+def settings_file(tmp_path: Path, models_dir: Path) -> Callable[..., Path]:
+    """Writes config.yaml's content, turned to a microblog, with changes, into a folder of the test's own."""
+
+    def write(server: Microblog, changes: dict | None = None, folder: Path | None = None) -> Path:
+        values = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8").replace("8765", str(server.port)))
+        values["models"]["dir"] = str(models_dir)
+        values["platforms"]["weibo"]["indexing_delay_s"] = 0
+        values["log"] = {"level": "error"}
+        _merge(values, changes or {})
+        path = (folder or tmp_path) / "config.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(yaml.safe_dump(values, allow_unicode=True), encoding="utf-8")
+        return path
+
+    return write
+
+
+def _merge(into: dict, changes: dict) -> None:
+    for key, value in changes.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = value
+
+
+@pytest.fixture
+def loaded(settings_file: Callable[..., Path], microblog: Microblog) -> Loaded:
+    """config.yaml's settings, turned to the test's microblog and folder."""
+    return load_settings(settings_file(microblog), environ=environment(microblog.credentials))
+
+
+@contextmanager
+def opened(loaded: Loaded, clock: MovableClock) -> Iterator[Bot]:
+    """The bot as ``run`` opens it, recovery included."""
+    with open_bot(loaded, clock) as bot:
+        housekeeping.recover(bot)
+        yield bot
+
+
+def register(bot: Bot, photos: dict[str, DemoPhoto], key: str = "a", name: str = "Demo case A") -> str:
+    """A case with its photo, verified by a second person; returns its reference."""
+    desk = casework.Desk(bot.store, bot.files, bot.decoder, bot.faces)
+    given = [casework.CasePhotoInput(p.name, p.data) for p in photos.values() if p.is_case_photo and p.person == key]
+    case = casework.register(desk, CaseFields(name=name, police_report_number="T-1"), given, by="clerk")
+    with bot.store.write() as tx:
+        cases.verify(tx, case.ref, by="second person", report_number="T-1")
+    return case.ref
+
+
+def enrol_luohu(bot: Bot, server: Microblog) -> None:
+    """The directory knows Luohu's official on both platforms, checked today."""
+    account = server.world.account("luohu")
+    with bot.store.write() as tx:
+        agency = officials.upsert_agency(tx, name="示例罗湖分局", adcode="440303", level="county", type=AgencyType.POLICE)
+        for platform, number, handle in (
+            ("weibo", str(account.uid), account.screen_name),
+            ("x", account.x_id, account.username),
+        ):
+            officials.upsert_account(
+                tx, agency, officials.NewAccount(platform, number, handle, verified=True, checked_on=tx.now.date())
+            )
+
+
+def settle(bot: Bot, clock: MovableClock, rounds: int = 30) -> list[Round]:
+    """Rounds, with time passing between them, until nothing waits and nothing new comes."""
+    done = []
+    for _ in range(rounds):
+        done.append(run_round(bot))
+        with bot.store.read() as tx:
+            step = posts.counts(tx)
+            state = alerts.counts(tx)
+        busy = sum(step[s] for s in (posts.Step.STORED, posts.Step.EXTRACTED, posts.Step.MATCHED))
+        busy += state[AlertState.READY] + state[AlertState.SENDING] + state[AlertState.UNKNOWN]
+        if not busy and not any(polled.new for polled in done[-1].polled):
+            return done
+        clock.forward(seconds=45)
+    raise AssertionError(f"the bot did not come to rest: {step}, {state}")
+
+
+@pytest.fixture
+def tools(photos: dict[str, DemoPhoto], clock: MovableClock, tmp_path: Path) -> SimpleNamespace:
+    """The helpers above, for tests that open and close the bot several times."""
+    return SimpleNamespace(
+        opened=lambda loaded: opened(loaded, clock),
+        register=lambda bot, **more: register(bot, photos, **more),
+        enrol_luohu=enrol_luohu,
+        settle=lambda bot, **more: settle(bot, clock, **more),
+        people=people,
+        environment=lambda server: environment(server.credentials),
+        copy=lambda a, b: shutil.copytree(a, b),
+        tag=TAG,
+        folder=tmp_path,
+    )
