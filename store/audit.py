@@ -1,8 +1,12 @@
-"""What people and the bot did, append-only: each event carries the hash of the one before it."""
+"""What people and the bot did, append-only: each event carries the keyed hash of the one before it.
+
+The key is derived from the database's sealed pepper, so that who can write to the database but has no key cannot mend the chain.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +18,7 @@ from sqlalchemy import Row, insert, select
 from store import dialect
 from store.session import Tx
 from store.tables import audit_events, counters
+from store.tombstones import pepper
 
 _START = "0" * 64
 _HEAD = "audit_events"
@@ -42,8 +47,8 @@ class Broken:
 def append(tx: Tx, who: str, what: str, object: str, details: Mapping[str, Any] | None = None) -> int:
     """Record an event in the caller's transaction: what was done and its record are kept together or not at all."""
     dialect.serialise(tx.connection, _HEAD)
-    last = tx.execute(select(audit_events.c.id, audit_events.c.hash).order_by(audit_events.c.id.desc()).limit(1)).first()
-    number, previous = (1, _START) if last is None else (last.id + 1, last.hash)
+    count, previous = head(tx)
+    number = count + 1
     clean = {name: dialect.clean_text(value) for name, value in (("who", who), ("what", what), ("object", object))}
     told = json.loads(dialect.clean_text(json.dumps(dict(details or {}), ensure_ascii=False).replace("\\u0000", "\ufffd")))
     tx.execute(
@@ -53,7 +58,7 @@ def append(tx: Tx, who: str, what: str, object: str, details: Mapping[str, Any] 
             **clean,
             details=told,
             previous=previous,
-            hash=_hash(previous, number, tx.now, clean["who"], clean["what"], clean["object"], told),
+            hash=_hash(_key(tx), previous, number, tx.now, clean["who"], clean["what"], clean["object"], told),
         )
     )
     tx.execute(dialect.upsert(counters, ["name"], ["value"]).values(name=_HEAD, value=number))
@@ -63,16 +68,23 @@ def append(tx: Tx, who: str, what: str, object: str, details: Mapping[str, Any] 
 def verify(tx: Tx) -> Broken | None:
     """Walk the whole chain; None where every event fits, else the first that was changed, removed or put in."""
     previous, expected = _START, 1
+    key = _key(tx) if tx.execute(select(audit_events.c.id).limit(1)).first() else b""
     for row in tx.execute(select(audit_events).order_by(audit_events.c.id)):
         if row.id != expected:
             return Broken(expected, f"event {expected} is missing")
         if row.previous != previous:
             return Broken(row.id, "it does not follow the event before it")
-        if row.hash != _hash(previous, row.id, row.at, row.who, row.what, row.object, row.details):
+        if row.hash != _hash(key, previous, row.id, row.at, row.who, row.what, row.object, row.details):
             return Broken(row.id, "its content was changed")
         previous, expected = row.hash, row.id + 1
     told = tx.execute(select(counters.c.value).where(counters.c.name == _HEAD)).scalar() or 0
     return Broken(expected, f"the last events are missing: {told} were recorded") if told != expected - 1 else None
+
+
+def head(tx: Tx) -> tuple[int, str]:
+    """(number of events, hash of the last): written down elsewhere, it shows later whether the end was cut off and mended."""
+    last = tx.execute(select(audit_events.c.id, audit_events.c.hash).order_by(audit_events.c.id.desc()).limit(1)).first()
+    return (0, _START) if last is None else (last.id, last.hash)
 
 
 def listing(
@@ -89,9 +101,15 @@ def listing(
     return [_event(row) for row in tx.execute(query)]
 
 
-def _hash(previous: str, number: int, at: datetime, who: str, what: str, object: str, details: Mapping[str, Any]) -> str:
+def _key(tx: Tx) -> bytes:
+    return hmac.new(pepper(tx), b"audit", hashlib.sha256).digest()
+
+
+def _hash(
+    key: bytes, previous: str, number: int, at: datetime, who: str, what: str, object: str, details: Mapping[str, Any]
+) -> str:
     body = json.dumps([previous, number, at.timestamp(), who, what, object, details], ensure_ascii=False, sort_keys=True)
-    return hashlib.sha256(body.encode()).hexdigest()
+    return hmac.new(key, body.encode(), hashlib.sha256).hexdigest()
 
 
 def _event(row: Row[Any]) -> Event:

@@ -32,12 +32,12 @@ BUSY_TIMEOUT_MS = 10_000
 _REFUSED = re.compile("[\x00\ud800-\udfff]")
 
 _SQLITE_PRAGMAS = (
+    f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",  # first: the others wait for locks too
     "PRAGMA journal_mode=WAL",
     # FULL, not NORMAL: in WAL mode NORMAL may forget the last commits when power fails. An alert whose 'sending' was
     # forgotten would be sent a second time. https://www.sqlite.org/pragma.html#pragma_synchronous
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
-    f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
     # What erasure removes is overwritten, not merely unlinked from the b-tree.
     "PRAGMA secure_delete=ON",
 )

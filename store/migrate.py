@@ -14,10 +14,11 @@ from sqlalchemy.engine import Connection
 from store.errors import StoreError
 
 
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", "store:migrations")
-    return config
+def config() -> Config:
+    """Alembic's settings; the connection to work on goes into ``attributes["connection"]``."""
+    made = Config()
+    made.set_main_option("script_location", "store:migrations")
+    return made
 
 
 def upgrade(connection: Connection) -> None:
@@ -30,15 +31,15 @@ def upgrade(connection: Connection) -> None:
         raise StoreError(
             "the database was made by a newer version of the program", mend="update the program; never downgrade by hand"
         )
-    config = _config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    settings = config()
+    settings.attributes["connection"] = connection
+    command.upgrade(settings, "head")
 
 
 def state(connection: Connection) -> Literal["empty", "current", "old", "newer"]:
     """How the database's migrations compare with the program's."""
     heads = MigrationContext.configure(connection).get_current_heads()
-    scripts = ScriptDirectory.from_config(_config())
+    scripts = ScriptDirectory.from_config(config())
     if not heads:
         return "empty" if not inspect(connection).get_table_names() else "old"
     if set(heads) == set(scripts.get_heads()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 
 from store import audit, officials, people, posts, status
 from store.errors import BadInput, NotFound
@@ -143,6 +143,20 @@ def test_a_changed_or_missing_event_is_found(store, clock, change, where):
         tx.execute(change)
     with store.read() as tx:
         assert audit.verify(tx).event_id == where
+
+
+def test_a_chain_forged_without_the_key_is_found(store, clock):
+    """Rewriting an event and every hash after it, as anybody can who reads this program, does not pass."""
+    _record(store, clock)
+    with store.write() as tx:
+        _, previous = audit.head(tx)
+        row = tx.execute(select(audit_events).where(audit_events.c.id == 3)).one()
+        forged = audit._hash(b"", row.previous, 3, row.at, "somebody else", row.what, row.object, row.details)
+        assert forged != previous
+        tx.execute(update(audit_events).where(audit_events.c.id == 3).values(who="somebody else", hash=forged))
+    with store.read() as tx:
+        assert audit.verify(tx).event_id == 3
+        assert audit.head(tx) == (3, forged)
 
 
 def test_the_figures_count_what_is_there(store, stream, make_post, clock):
