@@ -31,7 +31,7 @@ from store.model import Clock
 
 LIMITS = frozenset({"10022", "10023", "10024", "20016"})
 PERMISSION = frozenset({"10014", "10005", "21321", "21335"})
-TOKEN = frozenset({"21301", "21314", "21315", "21316", "21317", "21319", "21327", "21332"})
+TOKEN = frozenset({"10006", "21301", "21314", "21315", "21316", "21317", "21319", "21327", "21332"})
 PLATFORM_FAILED = frozenset({"10001", "10002", "10003", "10009", "10010", "10011"})
 CAPTCHA = "20031"
 DELAYED = "20032"
@@ -171,7 +171,11 @@ class Caller:
             return Doubtful(message) if writing else BadResponse(message)
         if code == REPEATED and writing:
             return AlreadySaid(message)
-        return Refused(message, code=code, mend=mend) if writing else Declined(message, code=code, mend=mend)
+        if writing:
+            return Refused(message, code=code, mend=mend)
+        if response.status_code in (401, 403) and code not in (NO_SUCH_USER, WINDOW_ENDS):
+            return Unauthorised(message)
+        return Declined(message, code=code, mend=mend)
 
     def _wordless(self, response: requests.Response, message: str, writing: bool) -> PlatformError:
         """An answer without JSON that we know: its status and form must do."""

@@ -22,7 +22,7 @@ class Platform(Source, Protocol):
         Raises:
             Doubtful: it may have been published (time-out, reset after sending, 5xx, unreadable 2xx).
             AlreadySaid: the platform's duplicate guard refused identical text.
-            RateLimited, Unauthorised, Unreachable: certainly not published; may be tried later.
+            RateLimited, Unauthorised, Blocked, Unreachable: certainly not published; may be tried later.
             TargetGone, Refused: certainly not published, for good.
         """
 

@@ -61,6 +61,8 @@ def build(settings: Settings, secrets: Mapping[str, str], clock: Clock) -> Weibo
         raise SettingsError(
             "platforms.weibo: WEIBO_ACCESS_TOKEN is not set", mend="Put the access token into the environment or .env."
         )
+    if settings.token_in == "parameter":
+        logging.getLogger("urllib3").setLevel(logging.WARNING)  # at DEBUG it writes whole addresses into the log
     return Weibo(settings, http.Caller(token, settings.token_in, settings.base_url, settings.timeout_s, clock), clock)
 
 

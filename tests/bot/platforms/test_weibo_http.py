@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -13,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from bot.platforms._weibo_http import Caller, ErrorBody
-from store.errors import Doubtful, Unreachable
+from bot.platforms.weibo import Settings, build
+from store.errors import BadResponse, Doubtful, Unreachable
 
 Seen = list[tuple[str, dict[str, str], str]]
-"""Method, headers and body of each request."""
+"""First line, headers and body of each request."""
 Dropping = tuple[str, Seen]
 NOW = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
 
@@ -34,7 +36,7 @@ class OneAnswerAConnection(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-        self.seen.append((self.command, dict(self.headers), body))
+        self.seen.append((f"{self.command} {self.path}", dict(self.headers), body))
         if self.answered:
             self.connection.shutdown(socket.SHUT_RDWR)
             self.close_connection = True
@@ -79,7 +81,7 @@ def test_a_write_goes_over_a_connection_of_its_own(dropping: Dropping) -> None:
     assert weibo.write(url, {"comment": "收到"}) == {"id": 1}
     with pytest.raises(Unreachable):
         weibo.get(url, {})
-    assert [command for command, _, _ in seen] == ["GET", "POST", "GET"]
+    assert [line.split()[0] for line, _, _ in seen] == ["GET", "POST", "GET"]
 
 
 def test_the_form_and_the_header_are_as_documented(dropping: Dropping) -> None:
@@ -93,6 +95,19 @@ def test_the_form_and_the_header_are_as_documented(dropping: Dropping) -> None:
     assert form == "comment=%E6%94%B6%E5%88%B0+%26+%E8%B0%A2%E8%B0%A2"
     assert "Authorization" not in without
     assert other.endswith("&access_token=a-token")
+
+
+def test_the_token_in_an_address_does_not_reach_the_log(dropping: Dropping, caplog: pytest.LogCaptureFixture) -> None:
+    """urllib3 writes whole addresses at DEBUG; an operator who turns that on must not find the token in the log."""
+    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="urllib3")
+    url, seen = dropping
+    settings = Settings.model_validate({"base_url": url, "token_in": "parameter", "ask_rate_limit": False})
+    weibo = build(settings, {"WEIBO_ACCESS_TOKEN": "a-token"}, lambda: NOW)
+    with pytest.raises(BadResponse):
+        weibo.look_up(["1"])
+    assert "access_token=a-token" in seen[0][0]
+    assert "a-token" not in caplog.text
 
 
 def test_a_netrc_entry_does_not_replace_the_token(
