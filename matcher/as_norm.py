@@ -11,12 +11,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from matcher.cohort import Cohort
 from matcher.gallery import Gallery, Vectors
 
 TOP = 50
 """Impostor scores that count on either side; 20 to 166 make no difference that matters (FNIR 59.9% to 58.4%)."""
 FLOOR = 0.05
 """Least deviation: a probe with an oddly even cohort must not turn a small lead into a large score (57.4% with it)."""
+
+
+Statistics = NDArray[np.float64]
 
 
 def normalise(probes: Vectors, case_ids: NDArray[np.int64], raw: NDArray[np.float32], gallery: Gallery) -> NDArray[np.float32]:
@@ -32,47 +36,82 @@ def normalise(probes: Vectors, case_ids: NDArray[np.int64], raw: NDArray[np.floa
         Scores of shape (p, k), without unit: about how many deviations above this pair's impostors.
     """
     cohort = gallery.cohort()
+    mean_case, deviation_case = _of_cases(case_ids, gallery, cohort)
+    mean_probe, deviation_probe = statistics_without(probes @ cohort.templates.T, cohort.positions(case_ids))
+    result = 0.5 * ((raw - mean_probe) / deviation_probe + (raw - mean_case) / deviation_case)
+    return result.astype(np.float32)
+
+
+def _of_cases(case_ids: NDArray[np.int64], gallery: Gallery, cohort: Cohort) -> tuple[Statistics, Statistics]:
+    """Mean and deviation of each case's own impostor scores, worked out once for each state of the cohort."""
     wanted = np.unique(case_ids)
-    templates = gallery.templates_of(wanted.tolist())
-    own = cohort.positions(wanted)
-    of_case = [_one(row, place) for row, place in zip(templates @ cohort.templates.T, own, strict=True)]
-    mean_case, deviation_case = (np.array(column, np.float32) for column in zip(*of_case, strict=True))
+    known = cohort.statistics
+    missing = np.array([case_id for case_id in wanted.tolist() if case_id not in known], np.int64)
+    if len(missing):
+        scores = gallery.templates_of(missing.tolist()) @ cohort.templates.T
+        mean, deviation = statistics_without(scores, cohort.positions(missing)[:, None])
+        known.update(zip(missing.tolist(), zip(mean[:, 0].tolist(), deviation[:, 0].tolist(), strict=True), strict=True))
+    table = np.array([known[case_id] for case_id in wanted.tolist()])
     at = np.searchsorted(wanted, case_ids)
-    result = np.empty(raw.shape, np.float32)
-    for row, scores in enumerate(probes @ cohort.templates.T):
-        mean_probe, deviation_probe = statistics_without(scores, own[at[row]])
-        by_probe = (raw[row] - mean_probe) / deviation_probe
-        result[row] = 0.5 * (by_probe + (raw[row] - mean_case[at[row]]) / deviation_case[at[row]])
-    return result
+    return table[at, 0], table[at, 1]
 
 
-def _one(scores: NDArray[np.float32], own: int) -> tuple[float, float]:
-    mean, deviation = statistics_without(scores, np.array([own]))
-    return float(mean[0]), float(deviation[0])
-
-
-def statistics_without(
-    scores: NDArray[np.float32], own: NDArray[np.int64], top: int = TOP
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean and floored deviation of the ``top`` best impostor scores, leaving out one position for each entry of ``own``.
+def statistics_without(scores: NDArray[np.float32], own: NDArray[np.int64], top: int = TOP) -> tuple[Statistics, Statistics]:
+    """Mean and floored deviation of each row's ``top`` best impostor scores, leaving out one position for each entry of ``own``.
 
     Args:
-        scores: Scores of one face against the whole cohort, shape (m,).
-        own: Positions to leave out, shape (k,); -1 leaves nothing out.
+        scores: Scores of faces against the whole cohort, shape (r, m).
+        own: Positions to leave out, shape (r, c); -1 leaves nothing out.
+        top: How many scores count.
 
     Returns:
-        Two arrays of shape (k,).
+        Two arrays of shape (r, c).
     """
-    count = min(top + 1, len(scores))
-    best = np.argpartition(scores, len(scores) - count)[-count:]
-    best = best[np.argsort(-scores[best], kind="stable")]
-    values = scores[best].astype(np.float64)
-    # For each case: the best `top` of what is left when its own place is taken out (or the last of top + 1 if it is not there).
-    left_out = own[:, None] == best[None, :]
-    keep = ~left_out
-    if len(scores) > top:
-        keep[~left_out.any(axis=1), -1] = False
-    n = keep.sum(axis=1)
-    mean = (keep * values).sum(axis=1) / n
-    variance = (keep * (values - mean[:, None]) ** 2).sum(axis=1) / n
-    return mean.astype(np.float32), np.maximum(np.sqrt(variance), FLOOR).astype(np.float32)
+    members = scores.shape[1]
+    count = min(top + 1, members)
+    best = -np.partition(-scores, count - 1, axis=1)[:, :count].astype(np.float64)
+    limit = best[:, -1:]
+    theirs = np.where(own >= 0, np.take_along_axis(scores, np.maximum(own, 0), axis=1), -np.inf)
+    # Of top + 1 scores one goes: their own, or the lowest if theirs is not among them. A small cohort keeps a stranger's all.
+    gone = np.maximum(theirs, limit)
+    drop = (own >= 0) | (members > top)
+    n = count - drop
+    mean = (best.sum(axis=1, keepdims=True) - gone * drop) / n
+    variance = ((best**2).sum(axis=1, keepdims=True) - gone**2 * drop) / n - mean**2
+    return mean, np.maximum(np.sqrt(np.maximum(variance, 0.0)), FLOOR)
+
+
+def searched_among_each_other(
+    members: Vectors, same: float = 1.1, kept: int = 20
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What strangers reach: each member as a probe among all others, normalised as a real probe would be.
+
+    For the pair (i, j) both are left out of both cohorts: a real stranger is not registered. The members' matrix is
+    symmetric, so one matrix of one-sided scores and its transpose give all pairs.
+
+    Args:
+        members: Unit vectors of different persons, shape (m, dimension), m at least 3.
+        same: Pairs with this cosine or more are one person registered twice and do not count.
+        kept: Scores kept for each member.
+
+    Returns:
+        The best score of each member, shape (m,), and the ``kept`` best scores of each, flat.
+    """
+    scores = (members @ members.T).astype(np.float64)
+    twice = scores >= same
+    np.fill_diagonal(scores, -np.inf)
+    count = len(members)
+    top = min(TOP, count - 2)
+    best = -np.partition(-scores, top, axis=1)[:, : top + 1]
+    limit = best.min(axis=1, keepdims=True)
+    left_out = np.maximum(scores, limit)
+    np.fill_diagonal(left_out, 0.0)
+    mean = (best.sum(axis=1, keepdims=True) - left_out) / top
+    variance = ((best**2).sum(axis=1, keepdims=True) - left_out**2) / top - mean**2
+    one_sided = (scores - mean) / np.maximum(np.sqrt(np.maximum(variance, 0.0)), FLOOR)
+    both = (0.5 * (one_sided + one_sided.T)).astype(np.float32)
+    both[twice] = -np.inf
+    np.fill_diagonal(both, -np.inf)
+    keep = min(kept, count - 1)
+    highest = -np.partition(-both, keep - 1, axis=1)[:, :keep]
+    return highest.max(axis=1), highest.ravel()

@@ -3,26 +3,43 @@
 The fact behind it: at the customary threshold of the default engine (0.363), 0.04% of pairs of different white adults pass as
 one person, and 35.6% of pairs of different Asian children of 3 to 12 years. So bands are not cosines. They are set by what
 people can bear (one false alert in so many photos; so many false candidates a day) and translated to thresholds here.
+
+Below 60 strangers to compare with, the rule is RAW: published false match rates of the pack, by age group, times the number of
+cases, and never below a strict cosine. From 60 on it is AS_NORM: the registered cases are strangers to each other, so each of
+them is searched among the others, and how high those searches come is what a stranger's photo will reach. The far tail, beyond
+what so few searches show, falls exponentially; the high band never begins below what the pack's published figures ask for.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+import threading
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from importlib import resources
 from statistics import NormalDist
 from typing import Any
 
-from matcher import quality
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher import as_norm, quality
+from matcher.gallery import Gallery, Group
 from store.model import Band, FaceQuality
 
-AS_NORM_FROM_CASES = 60
-"""From this gallery size on the gallery is its own cohort. Below, only a strict raw threshold is honest for children."""
+AS_NORM_FROM = 60
+"""From so many strangers (cases, and an operator's own cohort) on they serve as cohort. Below, only a strict raw threshold
+is honest for children."""
 
 _NORMAL = NormalDist()
+_PRIOR_EXCEEDANCES = 10
+_LEAST_EXCEEDANCES = 8
+_REFIT_SHARE = 0.05
+_TWICE_RATE = 1e-6
 
 
 class Rule(StrEnum):
@@ -30,13 +47,6 @@ class Rule(StrEnum):
 
     RAW = "raw"
     AS_NORM = "as_norm"
-
-
-class Group(StrEnum):
-    """Whom a probe is compared with. CHILD is the stricter one and is taken wherever the group is not known."""
-
-    CHILD = "child"
-    ADULT = "adult"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +59,7 @@ class BandTargets:
 
     @property
     def high_rate(self) -> float:
-        """False alerts per photo."""
+        """False alerts per photo: the high band's FPIR."""
         return 1.0 / self.high_one_in_photos
 
     @property
@@ -60,93 +70,199 @@ class BandTargets:
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """How the number of strangers at or above a score falls: knots (score, standard normal quantile of 1 - rate), ascending.
+    """How the rate of strangers at or above a score falls: knots (score, ln rate), scores ascending, rates descending.
 
-    Between knots the quantile is interpolated linearly, beyond them extrapolated: a normal tail through measured points.
+    Between knots ln rate is linear; beyond the last one it goes on with the last slope; before the first it stays.
     """
 
     knots: tuple[tuple[float, float], ...]
 
     def rate(self, score: float) -> float:
-        """The share of non-mated comparisons (or probes) at or above ``score``."""
-        return 1.0 - _NORMAL.cdf(self._line(score, 0, 1))
+        """Strangers at or above ``score``, per photo."""
+        if score <= self.knots[0][0]:
+            return math.exp(self.knots[0][1])
+        right = min(bisect_right(self.knots, score, key=lambda knot: knot[0]), len(self.knots) - 1)
+        (x0, y0), (x1, y1) = self.knots[right - 1], self.knots[right]
+        return math.exp(y0 + (score - x0) * (y1 - y0) / (x1 - x0))
 
     def score(self, rate: float) -> float:
-        """The score that strangers reach with this ``rate`` (0 < rate < 1)."""
-        return self._line(_NORMAL.inv_cdf(1.0 - rate), 1, 0)
+        """The score that strangers reach at this ``rate`` per photo (above 0)."""
+        wanted = math.log(rate)
+        if wanted >= self.knots[0][1]:
+            return self.knots[0][0]
+        right = min(bisect_right(self.knots, -wanted, key=lambda knot: -knot[1]), len(self.knots) - 1)
+        (x0, y0), (x1, y1) = self.knots[right - 1], self.knots[right]
+        return x0 + (wanted - y0) * (x1 - x0) / (y1 - y0)
 
-    def _line(self, value: float, source: int, target: int) -> float:
-        right = 1
-        while right < len(self.knots) - 1 and value > self.knots[right][source]:
-            right += 1
-        a, b = self.knots[right - 1], self.knots[right]
-        share = (value - a[source]) / (b[source] - a[source])
-        return a[target] + share * (b[target] - a[target])
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Where the bands begin, and the tail that says what a score means."""
+
+    high: float
+    review: float
+    tail: Tail
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Thresholds and the meaning of scores for one engine pack at one gallery size.
+    """Thresholds and the meaning of scores for one engine pack at one gallery size, for each age group.
 
-    ``tail`` gives non-mated comparisons per pair (RAW) or non-mated probes (AS_NORM); ``comparisons`` is what a rate of the
-    tail is multiplied with to have the false candidates that one photo brings. ``version`` stands on every candidate.
+    Under AS_NORM the normalisation has taken the group in already and all groups share one set. ``version`` stands on every
+    candidate, so that a number can be traced to what made it.
     """
 
     version: str
     pack_id: str
     rule: Rule
     gallery_size: int
-    high: float
-    review: float
-    tail: Tail
-    comparisons: int
+    groups: dict[Group, Thresholds]
 
-    def strangers(self, score: float) -> float:
-        """False candidates per photo of a stranger at or above ``score``: the expected number, 0 to the gallery's size."""
-        return self.comparisons * self.tail.rate(score)
+    @property
+    def high(self) -> float:
+        """The high band's threshold for the group CHILD, which is taken where nothing is known."""
+        return self.groups[Group.CHILD].high
 
-    def one_in(self, score: float) -> int:
+    @property
+    def review(self) -> float:
+        """The review band's threshold for the group CHILD."""
+        return self.groups[Group.CHILD].review
+
+    @property
+    def least_review(self) -> float:
+        """A score below which no group has a candidate."""
+        return min(thresholds.review for thresholds in self.groups.values())
+
+    def strangers(self, score: float, group: Group = Group.CHILD) -> float:
+        """False candidates per photo of a stranger at or above ``score``."""
+        return self.groups[group].tail.rate(score)
+
+    def one_in(self, score: float, group: Group = Group.CHILD) -> int:
         """'About 1 in N photos of strangers reaches this': N, two significant digits, at most 10 million."""
-        reached = 1.0 - math.exp(-self.strangers(score))
+        reached = 1.0 - math.exp(-self.strangers(score, group))
         number = 10_000_000.0 if reached < 1e-7 else 1.0 / reached
         step = 10 ** max(0, int(math.log10(number)) - 1)
         return int(round(number / step) * step)
 
-    def band(self, score: float, face: FaceQuality) -> Band:
+    def band(self, score: float, face: FaceQuality, group: Group = Group.CHILD) -> Band:
         """The band of a score. A face of LOW quality is never HIGH; an UNUSABLE one is never a candidate."""
-        if face is FaceQuality.UNUSABLE or score < self.review:
+        thresholds = self.groups[group]
+        if face is FaceQuality.UNUSABLE or score < thresholds.review:
             return Band.NONE
-        return Band.HIGH if score >= self.high and face is FaceQuality.GOOD else Band.REVIEW
+        return Band.HIGH if score >= thresholds.high and face is FaceQuality.GOOD else Band.REVIEW
 
 
-def calibration(pack_id: str, gallery_size: int, targets: BandTargets, group: Group = Group.CHILD) -> Calibration:
-    """The thresholds that hold ``targets`` for this pack at this gallery size; cheap, so made anew when the gallery changes."""
+@dataclass(slots=True)
+class Calibrator:
+    """Keeps the calibration in step with a gallery: one call a search, a new fit when the gallery changed by 5%."""
+
+    targets: BandTargets
+    _last: Calibration | None = None
+    _revision: int = -1
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def of(self, gallery: Gallery) -> Calibration:
+        """The calibration for ``gallery`` as it stands."""
+        with self._lock:
+            if self._last is None or (gallery.revision != self._revision and self._outgrown(gallery)):
+                self._revision = gallery.revision
+                self._last = for_gallery(gallery, self.targets)
+            return self._last
+
+    def _outgrown(self, gallery: Gallery) -> bool:
+        last = self._last
+        if last is None or last.rule is Rule.RAW:
+            return True
+        return abs(len(gallery) - last.gallery_size) >= _REFIT_SHARE * last.gallery_size
+
+
+def for_gallery(gallery: Gallery, targets: BandTargets) -> Calibration:
+    """The thresholds that hold ``targets`` for this gallery; 0.3 s at the most (2,048 cases searched among each other)."""
+    cohort = gallery.cohort()
+    if len(cohort) < AS_NORM_FROM:
+        return calibration(gallery.pack_id, len(gallery), targets)
+    table = _table(gallery.pack_id)
+    best, pairs = as_norm.searched_among_each_other(cohort.templates, _same_person(table))
+    share = max(1, len(gallery)) / (len(cohort) - 1)
+    photos = _fitted(best, len(cohort), share, table["as_norm"])
+    candidates = _fitted(pairs, len(cohort), share, table["as_norm"])
+    high = max(photos.score(targets.high_rate), _published_high(table["as_norm"], targets.high_rate))
+    thresholds = Thresholds(high, min(high, candidates.score(targets.review_rate)), photos)
+    version = f"{table['version']}/as_norm/{len(gallery)}+{len(cohort)}"
+    return Calibration(version, gallery.pack_id, Rule.AS_NORM, len(gallery), dict.fromkeys(Group, thresholds))
+
+
+def calibration(pack_id: str, gallery_size: int, targets: BandTargets) -> Calibration:
+    """The RAW rule: the thresholds of a gallery too small to be its own cohort."""
     table = _table(pack_id)
-    if gallery_size >= AS_NORM_FROM_CASES:
-        rule, comparisons, tail, floor = Rule.AS_NORM, 1, _as_norm_tail(table), -math.inf
-    else:
-        rule, comparisons, floor = Rule.RAW, max(1, gallery_size), float(table["raw"]["strict"])
-        tail = _tail(table["raw"]["groups"][group.value]["fmr"])
-    high = max(floor, tail.score(targets.high_rate / comparisons))
-    review = min(high, tail.score(min(0.5, targets.review_rate / comparisons)))
-    version = f"{table['version']}/{rule.value}/{gallery_size}"
-    return Calibration(version, pack_id, rule, gallery_size, high, review, tail, comparisons)
+    groups = {}
+    for group in Group:
+        tail = _published(table["raw"]["groups"][group.value]["fmr"], max(1, gallery_size))
+        high = max(float(table["raw"]["strict"]), tail.score(targets.high_rate))
+        groups[group] = Thresholds(high, min(high, tail.score(targets.review_rate)), tail)
+    return Calibration(f"{table['version']}/raw/{gallery_size}", pack_id, Rule.RAW, gallery_size, groups)
 
 
 def floors(pack_id: str) -> quality.Floors:
-    """The quality limits calibrated for a pack; none for a pack without a calibration file."""
-    values = _table(pack_id).get("quality", {})
-    return quality.Floors(values.get("norm_low"), values.get("norm_unusable"), values.get("det_low"))
+    """The quality limits calibrated for a pack; only the safest ones for a pack without a calibration file."""
+    return quality.Floors(**_table(pack_id)["quality"])
 
 
-def _as_norm_tail(table: dict[str, Any]) -> Tail:
-    (score, rate), *_ = table["as_norm"]["fpir"]
-    at = _NORMAL.inv_cdf(1.0 - rate)
-    return Tail(((score, at), (score + float(table["as_norm"]["slope"]), at + 1.0)))
+def _published(points: Sequence[Sequence[float]], comparisons: int) -> Tail:
+    """Published (score, false match rate) pairs as strangers per photo: a normal tail through them, times ``comparisons``."""
+    xs = [point[0] for point in points]
+    quantiles = [_NORMAL.inv_cdf(1.0 - point[1]) for point in points]
+    knots = []
+    for score in np.arange(0.0, 1.0001, 0.01):
+        right = min(max(1, bisect_right(xs, score)), len(xs) - 1)
+        slope = (quantiles[right] - quantiles[right - 1]) / (xs[right] - xs[right - 1])
+        quantile = quantiles[right - 1] + slope * (float(score) - xs[right - 1])
+        knots.append((float(score), math.log(comparisons * math.erfc(quantile / math.sqrt(2.0)) / 2.0)))
+    return Tail(tuple(knots))
 
 
-def _tail(points: list[list[float]]) -> Tail:
-    return Tail(tuple((score, _NORMAL.inv_cdf(1.0 - rate)) for score, rate in points))
+def _same_person(table: dict[str, Any]) -> float:
+    """A cosine that not one in a million pairs of different children reaches: the child was registered twice."""
+    return _published(table["raw"]["groups"][Group.CHILD.value]["fmr"], 1).score(_TWICE_RATE)
+
+
+def _published_high(point: dict[str, float], rate: float) -> float:
+    """The normalised score that strangers reach at ``rate``, by the pack's published point and fall."""
+    return point["score"] + point["fall"] * math.log(point["rate"] / rate)
+
+
+def _fitted(scores: NDArray[np.float32], searches: int, share: float, published: dict[str, float]) -> Tail:
+    """Strangers per photo from the scores that ``searches`` searches of strangers gave.
+
+    Up to the score that the best 2% (at least 8) exceed, the rate is what was counted; beyond, it falls exponentially. That
+    fall is the mean excess, drawn towards the published one as if 10 more had been seen; an excess counts for four times the
+    published fall at most, because a child registered twice would otherwise pull the tail out. ``share`` is the gallery's
+    size over what each search covered.
+    """
+    values = np.sort(scores.astype(np.float64))[::-1]
+    exceeding = min(len(values) - 1, max(_LEAST_EXCEEDANCES, searches // 50))
+    bound = float(values[exceeding])
+    excess = np.minimum(values[:exceeding] - bound, 4 * published["fall"])
+    fall = (float(excess.sum()) + _PRIOR_EXCEEDANCES * published["fall"]) / (exceeding + _PRIOR_EXCEEDANCES)
+    knots: list[tuple[float, float]] = []
+    for score in np.arange(0.0, 20.0001, 0.1):
+        if score <= bound:
+            counted = float(np.searchsorted(-values, -score, side="right"))
+        else:
+            counted = exceeding * math.exp(-(float(score) - bound) / fall)
+        knots.append((round(float(score), 1), math.log(max(share * counted / searches, 1e-30))))
+    return Tail(_falling(knots))
+
+
+def _falling(knots: list[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+    """Only knots at which the rate truly falls, so that a score can be read from a rate."""
+    kept = knots[:1]
+    for score, log_rate in knots[1:]:
+        if log_rate < kept[-1][1] - 1e-9:
+            kept.append((score, log_rate))
+        else:
+            kept[-1] = (score, kept[-1][1])
+    return tuple(kept)
 
 
 @lru_cache

@@ -6,7 +6,7 @@ closing one case changes the cohort by one member at most and two machines choos
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,14 @@ _NOBODY = -1
 
 @dataclass(frozen=True, slots=True)
 class Cohort:
-    """Templates of strangers, shape (m, dimension), and their case ids (-1: an operator's own cohort vector)."""
+    """Templates of strangers, shape (m, dimension), and their case ids (-1: an operator's own cohort vector).
+
+    ``statistics`` keeps what was worked out for a case with this cohort; :mod:`matcher.as_norm` fills it.
+    """
 
     templates: NDArray[np.float32]
     case_ids: NDArray[np.int64]
+    statistics: dict[int, tuple[float, float]] = field(default_factory=dict, compare=False)
 
     def __len__(self) -> int:
         return len(self.case_ids)

@@ -22,6 +22,7 @@ from store.model import Band, FaceQuality
 CROWD = 3
 """A face that reaches the high threshold with this many cases is set aside: at least all but one of them are wrong."""
 _SHORTLIST = 64
+_LEAST_RAW = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,8 @@ def search(
         order = np.lexsort((hits.case_ids[row], -scores[row]))
         observed.append(Observation(face.index, face.quality, float(scores[row, order[0]])))
         ranked = [(int(hits.case_ids[row, i]), float(hits.scores[row, i]), float(scores[row, i])) for i in order]
-        matches += _of_face(face, [entry for entry in ranked if (face.index, entry[0]) not in rejected][:keep], calibration)
+        allowed = [entry for entry in ranked if (face.index, entry[0]) not in rejected][:keep]
+        matches += _of_face(face, allowed, gallery, calibration)
     return Outcome(tuple(_one_face_a_case(matches)), tuple(observed))
 
 
@@ -152,7 +154,7 @@ def against_case(case_id: int, faces: Sequence[Probe], gallery: Gallery, calibra
 
 def _least_raw(calibration: Calibration) -> float:
     """A cosine below which no candidate can come out: the review threshold itself, or a safe bound under AS-norm."""
-    return calibration.review if calibration.rule is Rule.RAW else 0.2
+    return calibration.least_review if calibration.rule is Rule.RAW else _LEAST_RAW
 
 
 def _scores(
@@ -163,12 +165,14 @@ def _scores(
     return as_norm.normalise(vectors, case_ids, raw, gallery)
 
 
-def _of_face(face: Probe, ranked: Sequence[tuple[int, float, float]], calibration: Calibration) -> list[Match]:
+def _of_face(face: Probe, ranked: Sequence[tuple[int, float, float]], gallery: Gallery, calibration: Calibration) -> list[Match]:
     """The candidates of one face, from (case id, cosine, score on the calibration's scale), best first."""
     matches = []
-    crowd = sum(1 for _, _, score in ranked if score >= calibration.high)
+    high = {group: thresholds.high for group, thresholds in calibration.groups.items()}
+    crowd = sum(1 for case_id, _, score in ranked if score >= high[gallery.group_of(case_id)])
     for rank, (case_id, raw, score) in enumerate(ranked, start=1):
-        band = calibration.band(score, face.quality)
+        group = gallery.group_of(case_id)
+        band = calibration.band(score, face.quality, group)
         if band is Band.NONE:
             continue
         reasons = []
@@ -177,7 +181,7 @@ def _of_face(face: Probe, ranked: Sequence[tuple[int, float, float]], calibratio
             reasons.append(f"matches {crowd} cases, so it is set aside")
         if face.quality is FaceQuality.LOW:
             reasons.append("the face is of low quality: for people only")
-        one_in = calibration.one_in(score)
+        one_in = calibration.one_in(score, group)
         reasons.insert(0, f"a stranger's face reaches this in about 1 of {one_in:,} photos")
         normalised = None if calibration.rule is Rule.RAW else score
         matches.append(

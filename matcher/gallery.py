@@ -13,6 +13,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,21 @@ _BLOCK_ROWS = 65_536
 _FIRST_CAPACITY = 64
 _UNIT_TOLERANCE = 1e-3
 _NO_LIMIT = (1 << 64) - 1
+
+
+class Group(StrEnum):
+    """The age of the child in a case's photos: small children resemble each other most. CHILD where nothing is known."""
+
+    TODDLER = "toddler"
+    CHILD = "child"
+    ADULT = "adult"
+
+    @classmethod
+    def of_age(cls, years: float | None) -> Group:
+        """Below 3 years TODDLER, from 18 on ADULT, otherwise (or unknown) CHILD."""
+        if years is None:
+            return cls.CHILD
+        return cls.TODDLER if years < 3 else cls.ADULT if years >= 18 else cls.CHILD
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +72,7 @@ class Gallery:
         self._rows: Vectors = np.zeros((_FIRST_CAPACITY, dimension), np.float32)
         self._ids: NDArray[np.int64] = np.zeros(_FIRST_CAPACITY, np.int64)
         self._row_of: dict[int, int] = {}
+        self._group_of: dict[int, Group] = {}
         self._revision = 0
         self._own_cohort: Vectors = np.zeros((0, dimension), np.float32) if own_cohort is None else self._checked(own_cohort)
         self._cohort: cohorts.Cohort | None = None
@@ -80,7 +97,14 @@ class Gallery:
         with self._lock:
             return sorted(self._row_of)
 
-    def put(self, case_id: int, vectors: Sequence[Vector], pack_sha256: str, weights: Sequence[float] | None = None) -> None:
+    def put(
+        self,
+        case_id: int,
+        vectors: Sequence[Vector],
+        pack_sha256: str,
+        weights: Sequence[float] | None = None,
+        group: Group = Group.CHILD,
+    ) -> None:
         """Add a case, or replace its template, in O(dimension).
 
         Args:
@@ -88,6 +112,7 @@ class Gallery:
             vectors: Its face vectors, unit length.
             pack_sha256: The hash of the pack that made them.
             weights: One positive weight a vector (see :func:`template`); equal by default.
+            group: The age of the child in these photos.
 
         Raises:
             EngineError: vectors of another pack or dimension, not of unit length, or none at all.
@@ -102,6 +127,7 @@ class Gallery:
                 self._row_of[case_id] = place
                 self._ids[place] = case_id
             self._rows[place] = row
+            self._group_of[case_id] = group
             self._changed(case_id)
 
     def put_many(self, case_ids: Sequence[int], templates: Vectors, pack_sha256: str) -> None:
@@ -127,6 +153,7 @@ class Gallery:
         """Take a case out (closed, or erased), in O(dimension). Removing one that is not there is no error."""
         with self._lock:
             place = self._row_of.pop(case_id, None)
+            self._group_of.pop(case_id, None)
             if place is None:
                 return
             last = len(self._row_of)
@@ -136,6 +163,10 @@ class Gallery:
                 self._row_of[int(self._ids[place])] = place
             self._rows[last] = 0.0  # erased means erased
             self._changed(case_id)
+
+    def group_of(self, case_id: int) -> Group:
+        """The age group that the case was put with; CHILD by default."""
+        return self._group_of.get(case_id, Group.CHILD)
 
     def template_of(self, case_id: int) -> Vector:
         """A copy of one case's template.
@@ -222,6 +253,8 @@ class Gallery:
         self._revision += 1
         if int(cohorts.lot(np.array([case_id]))[0]) <= self._cohort_limit:
             self._cohort = None
+        elif self._cohort is not None:
+            self._cohort.statistics.pop(case_id, None)
 
     def _grow(self, rows: int) -> None:
         if rows <= len(self._rows):

@@ -21,11 +21,15 @@ TURNED = 0.65
 
 @dataclass(frozen=True, slots=True)
 class Floors:
-    """A pack's own limits, from its calibration file. None: this sign is not calibrated for the pack and is not used."""
+    """A pack's own limits, from its calibration file. None: this sign is not calibrated for the pack and is not used.
+
+    ``det_sure``: a photo whose best face scores below is also searched turned by 90, 180 and 270 degrees.
+    """
 
     norm_low: float | None = None
     norm_unusable: float | None = None
     det_low: float | None = None
+    det_sure: float = 0.6
 
 
 def assess(

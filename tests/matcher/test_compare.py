@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from matcher import compare
+from matcher.calibrate import BandTargets, Calibration, calibration
+from matcher.compare import Probe
+from matcher.gallery import Gallery
+from store.errors import EngineError
+from store.model import Band, FaceQuality
+
+PACK = "a" * 64
+Units = Callable[..., np.ndarray]
+
+
+def toward(base: np.ndarray, other: np.ndarray, cosine: float) -> np.ndarray:
+    """A unit vector whose cosine with ``base`` is ``cosine``."""
+    side = other - (other @ base) * base
+    side /= np.linalg.norm(side)
+    return (cosine * base + np.sqrt(1 - cosine**2) * side).astype(np.float32)
+
+
+@pytest.fixture
+def rows(units: Units) -> np.ndarray:
+    """Twelve different persons."""
+    return units(12)
+
+
+@pytest.fixture
+def gallery(rows: np.ndarray) -> Gallery:
+    """Twelve cases, ids 1 to 12."""
+    made = Gallery(128, "yunet_sface", PACK)
+    for i, row in enumerate(rows):
+        made.put(i + 1, [row], PACK)
+    return made
+
+
+@pytest.fixture
+def small() -> Calibration:
+    """The calibration of twelve cases."""
+    return calibration("yunet_sface", 12, BandTargets())
+
+
+def test_a_candidate_carries_everything_that_explains_it(
+    gallery: Gallery, small: Calibration, rows: np.ndarray, units: Units
+) -> None:
+    """Case, face, cosine, rank, band, 'about 1 in N photos', pack and calibration version stand on each candidate."""
+    probe = toward(rows[4], units(1, seed=3)[0], 0.9)
+    (match,) = compare.candidates([Probe(2, probe)], gallery, small)
+    assert (match.case_id, match.face_index, match.rank, match.band) == (5, 2, 1, Band.HIGH)
+    assert match.raw == pytest.approx(0.9, abs=1e-5)
+    assert match.normalised is None
+    assert match.one_in >= 10_000
+    assert f"{match.one_in:,}" in match.why
+    assert (match.pack_id, match.calibration) == ("yunet_sface", small.version)
+
+
+def test_a_middling_score_is_for_people(gallery: Gallery, small: Calibration, rows: np.ndarray, units: Units) -> None:
+    """Between the thresholds a candidate is for review; below, there is none."""
+    other = units(1, seed=3)[0]
+    middle = compare.candidates([Probe(0, toward(rows[4], other, (small.high + small.review) / 2))], gallery, small)
+    assert [match.band for match in middle] == [Band.REVIEW]
+    assert compare.candidates([Probe(0, toward(rows[4], other, small.review - 0.02))], gallery, small) == []
+
+
+def test_a_rejected_pair_stays_rejected(gallery: Gallery, small: Calibration, rows: np.ndarray) -> None:
+    """A pair that people rejected is not returned even at cosine 1; the same face may still match another case."""
+    assert compare.candidates([Probe(0, rows[4])], gallery, small, excluded={(0, 5)}) == []
+    assert compare.candidates([Probe(1, rows[4])], gallery, small, excluded={(0, 5)})[0].case_id == 5
+
+
+def test_two_faces_of_one_photo_cannot_both_be_one_child(
+    gallery: Gallery, small: Calibration, rows: np.ndarray, units: Units
+) -> None:
+    """The better face keeps the band; the other is for people at most, and says which face fits better."""
+    other = units(2, seed=3)
+    faces = [Probe(0, toward(rows[4], other[0], 0.85)), Probe(1, toward(rows[4], other[1], 0.95))]
+    first, second = compare.candidates(faces, gallery, small)
+    assert (first.face_index, first.band) == (1, Band.HIGH)
+    assert (second.face_index, second.band) == (0, Band.REVIEW)
+    assert "face 2" in second.why
+
+
+def test_a_face_that_matches_many_cases_is_set_aside(small: Calibration, units: Units) -> None:
+    """A vector made to match everybody (or a child registered over and over) alerts nobody and says how many it matches."""
+    base, noise = units(1)[0], units(12, seed=4)
+    gallery = Gallery(128, "yunet_sface", PACK)
+    for i, row in enumerate(noise):
+        gallery.put(i + 1, [toward(base, row, 0.9)], PACK)
+    found = compare.candidates([Probe(0, base)], gallery, small)
+    assert len(found) == 12
+    assert {match.band for match in found} == {Band.REVIEW}
+    assert "matches 12 cases" in found[0].why
+
+
+@pytest.mark.parametrize(("quality", "bands"), [(FaceQuality.LOW, [Band.REVIEW]), (FaceQuality.UNUSABLE, [])])
+def test_a_poor_face_alerts_nobody(
+    gallery: Gallery, small: Calibration, rows: np.ndarray, quality: FaceQuality, bands: list[Band]
+) -> None:
+    """LOW faces are for people only, UNUSABLE ones are not searched."""
+    assert [match.band for match in compare.candidates([Probe(0, rows[4], quality)], gallery, small)] == bands
+
+
+def test_every_searched_face_is_observed_once(gallery: Gallery, small: Calibration, rows: np.ndarray, units: Units) -> None:
+    """The best score of each searched face is reported for the drift histogram, with or without a candidate."""
+    faces = [Probe(0, rows[0]), Probe(1, units(1, seed=8)[0]), Probe(2, rows[1], FaceQuality.UNUSABLE)]
+    outcome = compare.search(faces, gallery, small)
+    assert [seen.face_index for seen in outcome.observed] == [0, 1]
+    assert outcome.observed[0].score == pytest.approx(1.0, abs=1e-5)
+
+
+def test_a_new_case_is_searched_in_all_past_faces(gallery: Gallery, small: Calibration, rows: np.ndarray, units: Units) -> None:
+    """The other direction finds the same candidates with the same scores as searching each face."""
+    strangers = units(200, seed=5)
+    faces = [Probe(i, row) for i, row in enumerate(strangers)]
+    faces[70] = Probe(70, toward(rows[4], strangers[0], 0.9))
+    faces[90] = Probe(90, toward(rows[4], strangers[1], 0.8), FaceQuality.LOW)
+    back = compare.against_case(5, faces, gallery, small)
+    forth = [match for face in faces for match in compare.candidates([face], gallery, small) if match.case_id == 5]
+    assert [match.face_index for match in back] == [70, 90]
+    assert sorted(back, key=lambda match: match.face_index) == forth
+
+
+def test_nothing_to_search_is_no_error(gallery: Gallery, small: Calibration, rows: np.ndarray) -> None:
+    """No face, or no case, gives no candidate."""
+    assert compare.candidates([], gallery, small) == []
+    assert compare.candidates([Probe(0, rows[0])], Gallery(128, "yunet_sface", PACK), small) == []
+    assert compare.against_case(1, [], gallery, small) == []
+
+
+def test_vectors_of_another_dimension_are_refused(gallery: Gallery, small: Calibration) -> None:
+    """A 512-d face against a 128-d gallery is an EngineError, not a wrong answer."""
+    with pytest.raises(EngineError, match="dimension"):
+        compare.candidates([Probe(0, np.full(512, 512**-0.5, np.float32))], gallery, small)
+
+
+def test_vectors_are_not_printed(rows: np.ndarray) -> None:
+    """A probe's repr, as it may end in a log or a traceback, does not hold the vector."""
+    assert repr(Probe(3, rows[0])) == "Probe(index=3, quality=good)"
