@@ -29,6 +29,13 @@ def tweet(mb: Microblog) -> Entry:
     return mb.world.add_post(Side.X, "passerby", "@suishoupai_bot look")
 
 
+def wait_until(true: Callable[[], bool]) -> None:
+    """A client that gave up may be faster than the server; the assertion that follows tells what is wrong."""
+    until = time.monotonic() + 10
+    while not true() and time.monotonic() < until:
+        time.sleep(0.01)
+
+
 # --- counting ------------------------------------------------------------------------------------------------------
 
 
@@ -140,7 +147,8 @@ def test_a_lost_answer_leaves_the_write_done_or_not(
 ) -> None:
     """Accepted or not decides whether it was published, which the client cannot see: the ledger and comments/by_me can."""
     mb.faults.add(Fault(kind, CREATE, accepted=accepted, seconds=20))
-    call.timeout_s = 0.5
+    if kind is FaultKind.TIME_OUT:
+        call.timeout_s = 0.5
     try:
         answer = call.comment(post.id, "收到 S-1")
     except requests.RequestException as error:
@@ -150,6 +158,7 @@ def test_a_lost_answer_leaves_the_write_done_or_not(
         assert kind in (FaultKind.SERVER_ERROR, FaultKind.GARBAGE)
         assert b"idstr" not in answer.content
     call.timeout_s = 10
+    wait_until(lambda: bool(mb.faults.struck) and len(mb.world.ledger.publications) == accepted)
     assert [p.text for p in mb.world.ledger.publications] == ["收到 S-1"] * accepted
     assert call.weibo("comments/by_me").json()["total_number"] == accepted
     assert call.comment(post.id, "收到 S-1").status_code == (400 if accepted else 200)
@@ -252,11 +261,12 @@ def test_the_page_and_the_control_interface_are_never_struck(call: Any, mb: Micr
     assert call.session.get(f"{mb.url}/_world/ledger").ok
 
 
+@pytest.mark.timeout(60)
 def test_stopping_lets_go_of_a_held_request(clock: Any) -> None:
     """A request that a fault holds for minutes does not keep the server from stopping."""
     with Microblog(clock=clock) as mb:
         mb.faults.add(Fault(FaultKind.TIME_OUT, MENTIONS, seconds=300))
         with pytest.raises(requests.Timeout):
             requests.get(f"{mb.url}{MENTIONS}", timeout=0.2)
-        began = time.monotonic()
-    assert time.monotonic() - began < 5
+    with pytest.raises(requests.ConnectionError):
+        requests.get(mb.url, timeout=5)

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from bot import casework
+from bot import casework, wiring
 from bot.bot import Bot
 from bot.demo.photos import DemoPhoto, demo_photos
 from bot.microblog.environment import environment
@@ -21,11 +21,15 @@ from bot.pipeline import Round, run_round
 from bot.settings import Loaded, load_settings
 from bot.steps import housekeeping
 from bot.wiring import open_bot
+from ingest.photo import Decoder
+from matcher import packs
+from matcher.engines.base import Engine, EngineSettings
+from matcher.engines.insightface_pack import open_engine
 from store import alerts, cases, officials, posts
 from store.cases import CaseFields
 from store.model import AgencyType, AlertState
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 TAG = "随手拍照解救乞讨儿童"
 
 
@@ -52,6 +56,32 @@ def photos() -> dict[str, DemoPhoto]:
 def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the default model pack is built once."""
     return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture(scope="session")
+def engine_and_decoder(models_dir: Path) -> Iterator[tuple[Engine, Decoder]]:
+    """The default engine and one decoder, opened once: neither keeps anything of what it has seen."""
+    engine = open_engine(EngineSettings(packs.ensure_default(models_dir)))
+    with Decoder() as decoder:
+        yield engine, decoder
+
+
+@pytest.fixture
+def shared_parts(engine_and_decoder: tuple[Engine, Decoder], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bots of one test session share the engine and the decoder, which cost a second each to open."""
+    engine, decoder = engine_and_decoder
+    monkeypatch.setattr(wiring, "open_engine", lambda settings: engine)
+    monkeypatch.setattr(wiring, "open_decoder", lambda settings: Lent(decoder))
+
+
+class Lent:
+    """A decoder that outlives the bot it is lent to."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        self.open, self.pixels, self.read, self.strip = decoder.open, decoder.pixels, decoder.read, decoder.strip
+
+    def close(self) -> None:
+        """The owner closes it."""
 
 
 @pytest.fixture
@@ -156,7 +186,7 @@ def settle(bot: Bot, clock: MovableClock, rounds: int = 30) -> list[Round]:
 
 
 @pytest.fixture
-def tools(photos: dict[str, DemoPhoto], clock: MovableClock, tmp_path: Path) -> SimpleNamespace:
+def tools(shared_parts: None, photos: dict[str, DemoPhoto], clock: MovableClock, tmp_path: Path) -> SimpleNamespace:
     """The helpers above, for tests that open and close the bot several times."""
     return SimpleNamespace(
         opened=lambda loaded: opened(loaded, clock),
