@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.exif import CHINA, read_exif
@@ -151,6 +151,7 @@ names = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(names, anything))
 def test_no_record_breaks_the_reading(tags: dict[str, object]) -> None:
     """Whatever the decoder hands over, reading never raises, and what it believes is in range and aware."""

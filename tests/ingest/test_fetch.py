@@ -312,6 +312,7 @@ def test_redirect_circles_end(host: PhotoHost) -> None:
         "https://sinaimg.cn/x.jpg",
         "https://wx1.sinaimg.cn:8443/x.jpg",
         "https://wx1.sinaimg.cn@evil.example/x.jpg",
+        "https://user:password@wx1.sinaimg.cn/x.jpg",
         "https://evil.example#.sinaimg.cn/x.jpg",
         "https://evil.example\\.sinaimg.cn/x.jpg",
         "https://wx1.sinaimg.cn /x.jpg",

@@ -176,6 +176,14 @@ def test_zero_denominators_are_refused(decoder: Decoder) -> None:
     assert "zero denominator" in photo.exif.refused[0]
 
 
+def test_an_oversized_record_is_left_unread(decoder: Decoder) -> None:
+    """A record larger than any camera writes is not parsed; the photo stays usable."""
+    exif = exif_of_a_phone()
+    exif[40000] = b"x" * 70_000
+    photo = decoder.open(saved(quarters(), "PNG", exif=exif.tobytes()))
+    assert (photo.exif.camera, photo.exif.point, photo.width_px) == ("", None, 120)
+
+
 def test_what_is_shown_carries_the_picture_alone(decoder: Decoder) -> None:
     """The shown copy has no EXIF, profile, comment or trailing payload, and is upright by itself."""
     exif = exif_of_a_phone()
@@ -319,6 +327,8 @@ def test_many_callers_share_the_processes() -> None:
 
 LIAR = """
 import json, os, signal, socket, sys, time
+with open(__file__ + ".starts", "a") as starts:
+    starts.write("x")
 sock = socket.socket(fileno=0)
 sock.sendall(b"ready")
 def receive(size):
@@ -379,11 +389,12 @@ def test_a_lying_process_is_refused(liar: Worker, reply: str) -> None:
         liar.ask(b"\xff\xd8\xff" + reply.encode(), ("pixels",))
 
 
-@pytest.mark.parametrize("how", ["SIGSEGV", "SIGABRT", "SIGXCPU", "SIGKILL"])
-def test_a_photo_that_ends_the_process_is_refused(liar: Worker, how: str) -> None:
-    """A photo on which the process crashes or spends its time is refused with how it ended; the next photo is served."""
+@pytest.mark.parametrize(("how", "starts"), [("SIGSEGV", 2), ("SIGABRT", 2), ("SIGKILL", 2), ("SIGXCPU", 1)])
+def test_a_photo_that_ends_the_process_is_refused(liar: Worker, tmp_path: Path, how: str, starts: int) -> None:
+    """A photo on which two processes crash, or one spends its time, is refused with how it ended; the next photo is served."""
     with pytest.raises(PhotoRefused, match=how):
         liar.ask(b"\xff\xd8\xffdie " + how.encode(), ("facts",))
+    assert len((tmp_path / "liar.py.starts").read_text()) == starts
     reply, raw = liar.ask(b'\xff\xd8\xffsay {"size": 0, "peak_bytes": 7}', ("facts",))
     assert (reply["size"], bytes(raw), liar.peak_bytes) == (0, b"", 7)
 
