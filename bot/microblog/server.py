@@ -111,6 +111,7 @@ class Microblog:
         until = time.monotonic() + START_S
         while not self._server.started:
             if not self._thread.is_alive() or time.monotonic() > until:
+                self.stop()
                 raise WorldError(f"the local microblog did not come up at {self.url}")
             time.sleep(0.005)
         return self
