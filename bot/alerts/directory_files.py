@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,12 @@ from store.errors import BadInput
 
 MAX_ROWS = 50_000
 MAX_BYTES = 20_000_000
+
+# What openpyxl and zipfile let fly over a damaged file (found by damaging files at random).
+_DAMAGED = (
+    InvalidFileException, zipfile.BadZipFile, zlib.error, SyntaxError, LookupError, ValueError, TypeError, AttributeError,
+    EOFError, NotImplementedError, RuntimeError, OSError,
+)  # fmt: skip
 
 Line = tuple[int, list[Any]]
 """A line's number in the file (from 1) and its cells, as text or as the spreadsheet's own types."""
@@ -86,8 +93,11 @@ def _filled(lines: Sequence[Line]) -> list[Line]:
 def _xlsx(path: Path) -> Table:
     """The first sheet. A merged cell's value stands for all of its cells; a formula is kept as such, to be refused."""
     try:
+        with zipfile.ZipFile(path) as parts:
+            if sum(part.file_size for part in parts.infolist()) > 10 * MAX_BYTES:
+                raise BadInput(f"{path}: unpacks to more than a directory can hold", mend="open it and save it again")
         book = load_workbook(path, data_only=False)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, TypeError, OSError) as error:
+    except _DAMAGED as error:
         raise BadInput(f"{path}: not readable as XLSX ({error})", mend="open it in a spreadsheet and save it again") from error
     if not book.worksheets:
         raise BadInput(f"{path}: holds no sheet", mend="put the directory on the first sheet")
@@ -95,21 +105,20 @@ def _xlsx(path: Path) -> Table:
     if sheet.max_row > MAX_ROWS + 1:
         raise BadInput(f"{path}: more than {MAX_ROWS} lines", mend="delete the empty lines below the directory, or split it")
     merged = {
-        (row, column): sheet.cell(area.min_row, area.min_col).value
+        (row, column): sheet.cell(area.min_row, area.min_col)
         for area in sheet.merged_cells.ranges
         for row in range(area.min_row, area.max_row + 1)
         for column in range(area.min_col, area.max_col + 1)
     }
     lines: list[Line] = []
     for number, cells in enumerate(sheet.iter_rows(), start=1):
-        values = [merged.get((number, at), cell.value) for at, cell in enumerate(cells, start=1)]
-        lines.append((number, [_plain(value) for value in values]))
+        lines.append((number, [_value(merged.get((number, at), cell)) for at, cell in enumerate(cells, start=1)]))
     return Table(_filled(lines), "xlsx")
 
 
-def _plain(value: Any) -> Any:
-    text = getattr(value, "text", value)  # openpyxl gives array formulas as objects
-    return Formula(str(text)) if isinstance(text, str) and text.startswith("=") and len(text) > 1 else value
+def _value(cell: Any) -> Any:
+    """What a cell holds; a formula as such (openpyxl gives those over several cells as objects with a text)."""
+    return Formula(str(getattr(cell.value, "text", cell.value))) if cell.data_type == "f" else cell.value
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Sequence[dict[str, str]]) -> None:
@@ -133,8 +142,21 @@ def write_table(path: Path, columns: Sequence[str], rows: Sequence[dict[str, str
             with path.open("w", encoding="utf-8-sig", newline="") as file:
                 writer = csv.DictWriter(file, columns)
                 writer.writeheader()
-                writer.writerows(rows)
+                writer.writerows({name: _inert(cell) for name, cell in row.items()} for row in rows)
         else:
             raise BadInput(f"{path}: neither .csv nor .xlsx", mend="give the file one of these endings")
     except OSError as error:
         raise BadInput(f"{path}: cannot be written ({error.strerror})", mend="choose another place") from error
+
+
+_ACTIVE = ("=", "+", "-", "@", "\t")
+
+
+def _inert(cell: str) -> str:
+    """A spreadsheet runs a CSV cell that begins so as a formula; a quote before it makes it text (OWASP, CSV injection)."""
+    return "'" + cell if cell.startswith(_ACTIVE) else cell
+
+
+def unquoted(cell: str) -> str:
+    """The cell without the quote that marks text in a spreadsheet."""
+    return cell[1:] if cell.startswith("'") and (cell[1:].startswith(_ACTIVE) or cell[1:].isdigit()) else cell

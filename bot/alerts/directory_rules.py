@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from bot.alerts.directory_files import Formula
+from bot.alerts.directory_files import Formula, unquoted
 from bot.alerts.officials import MINISTRY
 from ingest.divisions import DivisionTable
 from store.model import AgencyType
@@ -234,4 +234,4 @@ def _word(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
-    return str(value).replace("\u3000", " ").strip().lstrip("'")
+    return unquoted(str(value).replace("\u3000", " ").strip())
