@@ -42,7 +42,7 @@ GONE = frozenset({"20101", "20201"})
 
 _MENDS = {
     "10014": "This call needs a permission the app does not have: apply for it on open.weibo.com, or choose another tier's path.",
-    "10017": "The text needs a link in the app's bound domain: set platforms.weibo.link.",
+    "10017": "The text needs a link in the app's bound domain: see platforms.weibo.bound_domain.",
     "20012": "Shorten the template.",
     "20016": "Weibo limits posts to 30 an hour: lower the caps of alerts.",
     "20017": "Weibo found it too similar to an earlier text: vary the template.",

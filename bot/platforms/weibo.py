@@ -1,7 +1,8 @@
 """Weibo's Open API (https://open.weibo.com/wiki): topic search and mentions in, comments and shares out.
 
 No client for the official API is maintained, so this speaks it with requests. Private modules beside it: ``_weibo_parse``
-(bodies to posts, pure), ``_weibo_http`` (one call and its errors), ``_weibo_budget`` (100 calls a day), ``_weibo_settings``.
+(bodies to posts, pure), ``_weibo_say`` (a message to a form, pure), ``_weibo_http`` (one call and its errors), ``_weibo_budget``
+(100 calls a day), ``_weibo_settings``.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ from bot.platforms import _weibo_parse as parse
 from bot.platforms._weibo_answers import Reach
 from bot.platforms._weibo_budget import CallBudget
 from bot.platforms._weibo_ids import comment_part, id_before, id_key, status_part
+from bot.platforms._weibo_say import MAX_LENGTH, compose
 from bot.platforms._weibo_settings import Settings, capabilities, length
 from ingest.source import Rules
-from store.errors import BadInput, BadResponse, Doubtful, PlatformError, RateLimited, Refused, SettingsError, Unauthorised
+from store.errors import BadInput, BadResponse, Doubtful, PlatformError, RateLimited, SettingsError, Unauthorised
 from store.model import (
     AccountInfo,
     Clock,
     LookUp,
     Malformed,
-    MessageKind,
     Outgoing,
     OwnPost,
     Page,
@@ -41,7 +42,6 @@ SECRETS: dict[str, str] = {
     "WEIBO_ACCESS_TOKEN": "OAuth2 access token of the bot's account for your app on open.weibo.com (expires; doctor shows when).",
 }
 
-MAX_LENGTH = 140
 _BATCH = 50
 _COMMENTS = "c:"
 _LONGEST_TOKEN_S = 100 * 366 * 86_400
@@ -186,7 +186,10 @@ class Weibo:
         statuses = [i for i in ids if not comment_part(i)]
         found: list[Post | Malformed] = []
         if statuses:
-            found += [self._reader.post(b) for b in self._show_batch(statuses)]
+            bodies = self._show_batch(statuses)
+            if not bodies:
+                self._confirm_gone(statuses[0])
+            found += [self._reader.post(b) for b in bodies]
         if comments:
             wanted = {"cids": ",".join(i.partition("_")[2] for i in comments)}
             found += [self._reader.comment(b) for b in self._list("comments/show_batch.json", wanted, "comments")]
@@ -194,13 +197,28 @@ class Weibo:
         gone = tuple(i for i in ids if i not in there and comment_part(i) not in there)
         return LookUp(posts=tuple(p for p in found if p.id not in gone), gone=gone)
 
+    def _confirm_gone(self, id_: str) -> None:
+        """A batch without a single post may also be withheld; what is gone is erased here, so one of them must say that it is.
+
+        Raises:
+            BadResponse: the post exists all the same. Others as :meth:`look_up`.
+        """
+        try:
+            body = self._get("statuses/show.json", {"id": id_})
+        except http.Declined as error:
+            if error.code in http.GONE:
+                return
+            raise
+        if not isinstance(body, Mapping) or parse.id_of(body) is None or not parse.is_deleted(body):
+            raise BadResponse(f"weibo statuses/show_batch: it held no post, though {id_} does not say that it is gone")
+
     # --- speaking --------------------------------------------------------------------------------------------------
 
     def say(self, message: Outgoing) -> Sent:
         """Comment on a post, answer a comment, or share a post of the bot's own, with one request."""
-        path, form = self._compose(message)
+        path, form = compose(message, self._settings)
         self._budget.take(writing=True)
-        body = self._caller.write(self._url(path), form | ({"rip": self._settings.rip} if self._settings.rip else {}))
+        body = self._caller.write(self._url(path), form)
         error = http.ErrorBody.of(body)
         if error is not None:  # 20032: accepted, shown later
             return Sent(id=None)
@@ -208,30 +226,6 @@ class Weibo:
         if id_ is None:
             raise Doubtful(f"weibo {path}: accepted, but the answer holds no id")
         return Sent(id=id_, url=self._url_of(body.get("status", body)))
-
-    def _compose(self, message: Outgoing) -> tuple[str, dict[str, Any]]:
-        """The path and the form of ``message``. What Weibo would refuse for good is refused here, before a call is spent."""
-        if length(message.text) > MAX_LENGTH:
-            said = f"weibo: {length(message.text)} characters, {MAX_LENGTH} at most"
-            raise Refused(said, code="20012", mend="Shorten the template.")
-        if not message.reply_to_id or self._is_share(message):
-            if self._settings.bound_domain not in message.text or not self._settings.bound_domain:
-                raise Refused(
-                    f"weibo statuses/share: the text holds no link to the bound domain {self._settings.bound_domain!r}",
-                    code="10017",
-                    mend="Set platforms.weibo.bound_domain, and alerts.console_url inside it.",
-                )
-            if parse.hashtags(message.text):
-                raise Refused("weibo statuses/share: it may hold no #topic#", code="topic", mend="Take it out of the template.")
-            return "statuses/share.json", {"status": message.text}
-        target = status_part(message.reply_to_id)
-        comment = message.reply_to_comment_id or comment_part(message.reply_to_id)
-        if comment:
-            return "comments/reply.json", {"id": target, "cid": comment, "comment": message.text, "without_mention": 1}
-        return "comments/create.json", {"id": target, "comment": message.text}
-
-    def _is_share(self, message: Outgoing) -> bool:
-        return self._settings.alert_form == "share" and message.kind is MessageKind.ALERT
 
     def own_recent(self, reply_to_id: str | None, since: datetime) -> Sequence[OwnPost]:
         """The bot's comments (under the post of ``reply_to_id``) and its own shares since ``since``, newest first.

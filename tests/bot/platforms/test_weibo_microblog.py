@@ -220,6 +220,7 @@ def test_a_deleted_post_is_gone(microblog: Microblog, make: Make) -> None:
     found = make().look_up([str(kept.id), str(deleted.id)])
     assert [p.id for p in found.posts] == [str(kept.id)]
     assert found.gone == (str(deleted.id),)
+    assert make().look_up([str(deleted.id)]).gone == (str(deleted.id),)
 
 
 def test_a_comment_that_tags_the_bot_is_read_and_answered_in_its_place(microblog: Microblog, make: Make) -> None:
