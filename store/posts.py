@@ -170,7 +170,8 @@ def pending(tx: Tx, step: Step, now: datetime, limit: int) -> list[int]:
     """Ids of posts that wait at ``step``, in the order they are to be worked on.
 
     Fair by account: an author's second waiting post stands behind everyone's first (its *lane*), so that a flood from
-    some accounts delays their own posts and nobody else's.
+    some accounts delays their own posts and nobody else's. New accounts' further posts count threefold; banned accounts' come
+    last.
     """
     due = or_(posts.c.not_before.is_(None), posts.c.not_before <= now)
     query = select(posts.c.id).where(posts.c.step == step.value, due).order_by(posts.c.lane, posts.c.id).limit(limit)

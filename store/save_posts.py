@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, insert, select, update
 
 from store import codec
+from store.bans import account_banned
 from store.model import Malformed, Post
 from store.session import Tx
 from store.tables import media, posts
@@ -18,6 +19,8 @@ from store.tombstones import Kind, Tombstones
 
 _WAITING = ("stored", "extracted", "matched")
 _LANES = 10_000
+_NEW_ACCOUNT = timedelta(days=7)
+_NEW_WEIGHT = 3
 
 
 class Saver:
@@ -88,6 +91,7 @@ class Saver:
         return learnt
 
     def _values(self, post: Post, *, direct: bool, original: int | None) -> dict[str, Any]:
+        banned = account_banned(self._tx, post.platform, post.author.id)
         return {
             "platform": post.platform,
             "post_id": post.id,
@@ -103,22 +107,30 @@ class Saver:
             "thread_id": post.thread_id,
             "repost_of_id": original,
             "summons": post.summons,
-            "silent": self._silent(post),
+            "silent": banned or self._silent(post),
             "details": codec.post_out(post),
             "raw": codec.squeeze(post.raw),
             "step": "stored",
             "error": None,
-            "lane": self._lane(post),
+            "lane": self._lane(post, banned=banned),
             "deleted_at": self._now if post.deleted else None,
             "checked_at": self._now,
         }
 
-    def _lane(self, post: Post) -> int:
-        """How many posts of this author already wait. See :func:`store.posts.pending`."""
+    def _lane(self, post: Post, *, banned: bool) -> int:
+        """How many posts of this author already wait, counted several times for a new account; banned ones come last.
+
+        See :func:`store.posts.pending`.
+        """
+        if banned:
+            return _LANES
         query = select(func.count()).where(
             posts.c.platform == post.platform, posts.c.author_id == post.author.id, posts.c.step.in_(_WAITING)
         )
-        return min(int(self._tx.execute(query).scalar_one()), _LANES)
+        waiting = int(self._tx.execute(query).scalar_one())
+        born = post.author.created_at
+        new = born is not None and self._now - born < _NEW_ACCOUNT
+        return min(waiting * _NEW_WEIGHT if new else waiting, _LANES - 1)
 
     def _insert(self, post: Post, values: dict[str, Any]) -> int:
         number = self._tx.execute(insert(posts).values(first_read_at=self._now, **values).returning(posts.c.id)).scalar_one()

@@ -118,6 +118,17 @@ opt_outs = Table(
     Column("at", UtcDateTime, nullable=False),
 )
 
+bans = Table(
+    "bans",
+    metadata,
+    Column("kind", String(20), primary_key=True),
+    Column("platform", String(40), primary_key=True),
+    Column("value", CleanText, primary_key=True),
+    Column("by", CleanText, nullable=False),
+    Column("why", CleanText, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
 # --- secrets, erasures ------------------------------------------------------------------------------------------
 
 secrets = Table(
@@ -465,6 +476,7 @@ alerts = Table(
     Index("ix_alerts_state", "platform", "state", "id"),
     Index("ix_alerts_thread", "platform", "thread_id"),
     Index("ix_alerts_ref", "ref"),
+    Index("ix_alerts_lease", "state", "lease_until"),
     Index("ix_alerts_sending_at", "platform", "sending_at"),
 )
 

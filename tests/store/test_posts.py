@@ -7,10 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from store import media, posts
-from store.errors import NotFound, StoreError
+from store import bans, media, posts
+from store.bans import BanKind
+from store.errors import BadInput, NotFound, StoreError
 from store.media import MediaState
-from store.model import Datum, GeoPoint, Malformed, Media, PlaceTag, Stream, StreamKind
+from store.model import Author, Datum, GeoPoint, Malformed, Media, PlaceTag, Stream, StreamKind
 from store.posts import Chain, Step
 
 
@@ -197,6 +198,56 @@ def test_a_flood_from_one_account_does_not_delay_another(store, stream, make_pos
     with store.read() as tx:
         first = [posts.get(tx, number).post.author.id for number in posts.pending(tx, Step.STORED, clock.now, 2)]
     assert first == ["flood", "honest"]
+
+
+def test_a_flood_leaves_an_honest_post_to_the_first_round(store, stream, make_post, clock):
+    """2,000 posts from 50 accounts, a fifth of them new ones: an honest post that comes last is among the first 51."""
+    new, old = clock.now - timedelta(days=1), clock.now - timedelta(days=900)
+    for page in range(20):
+        authors = [Author(f"f{n % 50}", "flood", created_at=new if n % 5 == 0 else old) for n in range(100)]
+        with store.write() as tx:
+            items = [replace(make_post(f"{page}-{n}"), author=author) for n, author in enumerate(authors)]
+            posts.save_page(tx, stream, items, now=tx.now, silent=_never, cursor=None, chain=None)
+    _save(store, stream, [make_post("honest", author="honest")])
+    with store.read() as tx:
+        order = [posts.get(tx, row).post_id for row in posts.pending(tx, Step.STORED, clock.now, 60)]
+        new_among_first = sum(
+            int(name.split("-")[1]) % 5 == 0 for name in order if name != "honest" and not name.startswith("0-")
+        )
+    assert order.index("honest") <= 50
+    assert new_among_first <= 2
+
+
+def test_a_banned_account_is_stored_last_and_silent(store, stream, make_post, clock):
+    """Its posts can be looked at; they are worked on after everyone's and never answered; a lifted ban ends that."""
+    with store.write() as tx:
+        assert bans.ban(tx, BanKind.ACCOUNT, "junk", platform="weibo", by="operator", why="flood")
+        assert not bans.ban(tx, BanKind.ACCOUNT, "junk", platform="weibo", by="operator", why="flood")
+    _save(store, stream, [make_post("1", author="junk"), make_post("2", author="a"), make_post("3", author="a")])
+    with store.write() as tx:
+        assert posts.pending(tx, Step.STORED, clock.now, 10) == [2, 3, 1]
+        assert posts.get(tx, 1).silent
+        assert [entry.value for entry in bans.listing(tx)] == ["junk"]
+        assert bans.lift(tx, BanKind.ACCOUNT, "junk", platform="weibo")
+        assert not bans.lift(tx, BanKind.ACCOUNT, "junk", platform="weibo")
+        assert not bans.account_banned(tx, "weibo", "junk")
+
+
+def test_a_banned_picture_is_known_by_its_hash(store):
+    """Exactly, or within some bits; a ban without reason or platform is refused."""
+    with store.write() as tx:
+        bans.ban(tx, BanKind.PICTURE, "00ff00ff00ff00ff", by="operator", why="advertisement")
+        assert bans.picture_banned(tx, "00FF00FF00FF00FF")
+        assert not bans.picture_banned(tx, "00ff00ff00ff00fe")
+        assert bans.picture_banned(tx, "00ff00ff00ff00fe", max_distance=2)
+        for kind, wrong in (
+            (BanKind.PICTURE, {"why": " "}),
+            (BanKind.PICTURE, {"by": ""}),
+            (BanKind.PICTURE, {"platform": "weibo"}),
+            (BanKind.ACCOUNT, {}),
+        ):
+            with pytest.raises(BadInput):
+                bans.ban(tx, kind, "x", **{"by": "operator", "why": "x"} | wrong)
 
 
 def test_deletions_and_look_ups(store, stream, make_post, clock):
