@@ -9,14 +9,18 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 import certifi
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
+from ingest.addresses import check_url
 from ingest.fetch import FetchLimits, fetch_photo
 from store.errors import PhotoGone, PhotoRefused, PhotoUnavailable, SuishoupaiError
 
@@ -330,6 +334,27 @@ def test_only_the_platforms_hosts(url: str, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: pytest.fail("looked a name up"))
     with pytest.raises(PhotoRefused):
         fetch_photo([url], hosts=["*.sinaimg.cn"], headers={})
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.one_of(
+        st.text(max_size=60),
+        st.text("wx1.sinaimg.cn@:/\\#?[]%0evil2ｓ。．\t ", max_size=40).map(lambda middle: f"https://{middle}"),
+        st.text("@:/\\#?[]%evil.", max_size=8).map(lambda middle: f"https://evil.example{middle}wx1.sinaimg.cn/x.jpg"),
+    )
+)
+def test_no_spelling_of_an_address_slips_past(url: str) -> None:
+    """Whatever the spelling, an accepted address is on an allowed host and port, and other readers of URLs see the same host."""
+    try:
+        target = check_url(url, ["*.sinaimg.cn"])
+    except PhotoRefused:
+        return
+    assert target.scheme in ("http", "https")
+    assert (target.host or "").endswith(".sinaimg.cn")
+    assert target.port in (80, 443)
+    assert target.auth is None
+    assert (urlsplit(target.url).hostname or "") == target.host
 
 
 PRIVATE = [

@@ -7,7 +7,9 @@ import io
 import os
 import signal
 import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -80,7 +82,7 @@ def test_every_format_is_read(decoder: Decoder, name: str) -> None:
     assert np.array_equal(decoder.pixels(data), pixels)
 
 
-@pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "HEIF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_photos_are_turned_upright(decoder: Decoder, name: str, orientation: int) -> None:
     """All eight EXIF orientations come out upright, with the sizes of the upright photo."""
@@ -98,7 +100,8 @@ def test_photos_are_turned_upright(decoder: Decoder, name: str, orientation: int
         stored = stored.transpose(step)
     exif = Image.Exif()
     exif[0x0112] = orientation
-    photo, pixels = decoder.read(saved(stored, name, exif=exif))
+    stored.info["exif"] = exif.tobytes()  # from here pillow_heif writes HEIF's own turn (irot, imir), which alone counts there
+    photo, pixels = decoder.read(saved(stored, name, exif=exif.tobytes()))
     assert (photo.width_px, photo.height_px) == (120, 80)
     assert corners(pixels) == UPRIGHT
 
@@ -124,6 +127,14 @@ def test_transparency_becomes_white(decoder: Decoder) -> None:
         pixels = decoder.pixels(data)
         assert np.abs(pixels[20, 10].astype(int) - (200, 10, 10)).max() < 30
         assert pixels[20, 30].tolist() == [255, 255, 255]
+
+
+def test_a_phones_two_picture_jpeg_is_its_first_picture(decoder: Decoder) -> None:
+    """Phones append a depth map or a second picture to a JPEG (MPO): the photo is the first, and does not count as moving."""
+    data = saved(quarters(), "MPO", save_all=True, append_images=[Image.new("RGB", (60, 40))])
+    photo, pixels = decoder.read(data)
+    assert (photo.format, photo.width_px, photo.height_px, photo.animated) == ("JPEG", 120, 80, False)
+    assert corners(pixels) == UPRIGHT
 
 
 @pytest.mark.parametrize("name", ["GIF", "WEBP", "PNG"])
@@ -271,6 +282,31 @@ def test_the_process_ends_with_the_decoder() -> None:
         pid = pid_of(decoder)
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_the_process_does_not_outlive_a_killed_bot() -> None:
+    """When the bot itself is killed without warning, its decoder sees the connection end and goes."""
+    code = (
+        "import os, signal, sys; from ingest.photo import Decoder; d = Decoder(); d.open(sys.stdin.buffer.read())\n"
+        "print(d.pids[0], flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    bot = subprocess.run([sys.executable, "-c", code], input=saved(quarters(), "PNG"), capture_output=True, timeout=100)
+    assert bot.returncode == -signal.SIGKILL
+    pid = int(bot.stdout)
+    for _ in range(500):
+        if not running(pid):
+            break
+        time.sleep(0.02)
+    assert not running(pid)
+
+
+def running(pid: int) -> bool:
+    """Whether a process runs; one that has ended and waits for its new parent to notice does not."""
+    try:
+        os.kill(pid, 0)
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except (ProcessLookupError, FileNotFoundError):
+        return False
 
 
 @pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="needs Linux's /proc")

@@ -15,10 +15,9 @@ from PIL import Image
 from bot.demo import photos as module
 from bot.demo.photos import DemoPhoto, demo_people, demo_photos
 from ingest.duplicate import NEAR_BITS, hamming, perceptual_hash
+from ingest.photo import Decoder
 from ingest.sniff import sniff
-from matcher import packs
-from matcher.engines.base import DetectedFace, Engine, EngineSettings
-from matcher.engines.loading import load
+from matcher.engines.base import DetectedFace, Engine
 from store.errors import BadInput
 from store.model import FaceQuality
 
@@ -27,18 +26,8 @@ ALERTS_FROM = 0.65
 
 
 @pytest.fixture(scope="module")
-def photos() -> dict[str, DemoPhoto]:
-    return {photo.name: photo for photo in demo_photos()}
-
-
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    folder = tmp_path_factory.mktemp("models")
-    return load("insightface_pack")(EngineSettings(packs.ensure_default(folder)))
-
-
-@pytest.fixture(scope="module")
-def faces(photos: dict[str, DemoPhoto], engine: Engine) -> dict[str, list[DetectedFace]]:
+def faces(photos: dict[str, DemoPhoto], engine_and_decoder: tuple[Engine, Decoder]) -> dict[str, list[DetectedFace]]:
+    engine, _ = engine_and_decoder
     return {name: engine.faces(np.asarray(opened(photo))) for name, photo in photos.items()}
 
 
