@@ -98,9 +98,7 @@ def microblog(clock: MovableClock) -> Iterator[Microblog]:
 
 
 def people(server: Microblog) -> None:
-    server.world.add_account(
-        "luohu", Role.OFFICIAL, "示例罗湖公安", "demo_luohu", verified_type=1, x_verified_type="government"
-    )
+    server.world.add_account("luohu", Role.OFFICIAL, "示例罗湖公安", "demo_luohu", verified_type=1, x_verified_type="government")
     server.world.add_account("anna", Role.PASSER_BY, "路人甲", "passer_anna")
     server.world.add_account("boris", Role.PASSER_BY, "路人乙", "passer_boris")
 

@@ -75,7 +75,9 @@ def test_a_draft_case_is_silent(start, tools: SimpleNamespace, microblog: Microb
 
     desk = casework.Desk(start.store, start.files, start.decoder, start.faces)
     casework.register(desk, CaseFields(name="Draft"), [casework.CasePhotoInput("b", photos["case-b-1"].data)], by="clerk")
-    microblog.world.add_post(Side.WEIBO, "anna", f"#{tools.tag}# 深圳市罗湖区 @随手拍助手", photos=[photos["b-street"].data], geo=LUOHU)
+    microblog.world.add_post(
+        Side.WEIBO, "anna", f"#{tools.tag}# 深圳市罗湖区 @随手拍助手", photos=[photos["b-street"].data], geo=LUOHU
+    )
     tools.settle(start)
     with start.store.read() as tx:
         assert matches.listing(tx) == []

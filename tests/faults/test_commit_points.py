@@ -77,9 +77,7 @@ class Scene:
         )
         world.add_post(Side.X, "boris", f"@suishoupai_bot #{tag} 刚刚 广州市越秀区", photos=[self.photos["q-1"].data])
         world.add_post(Side.WEIBO, "boris", f"#{tag}# 天津市南开区 @随手拍助手", photos=[b"\xff\xd8\xff\xe0" + b"x" * 300])
-        self.server.faults.add(
-            Fault(FaultKind.SERVER_ERROR, "/weibo/2/comments/create.json", accepted=True, count=1)
-        )
+        self.server.faults.add(Fault(FaultKind.SERVER_ERROR, "/weibo/2/comments/create.json", accepted=True, count=1))
 
     def live(self, die_at: str | None = None) -> None:
         """Run until rest; with ``die_at``, die there once first and start again."""

@@ -240,6 +240,17 @@ def test_a_comment_that_tags_the_bot_is_read_and_answered_in_its_place(microblog
     assert (own.text, own.reply_to_id) == (answer(None).text, post.id)
 
 
+def test_a_deleted_comment_is_gone(microblog: Microblog, make: Make) -> None:
+    """Comments are looked up apart from posts, by the id that holds both."""
+    original = microblog.world.add_post(Side.WEIBO, "passerby", "市集的照片", photos=[photo()])
+    kept, deleted = (microblog.world.comment(original.id, "passerby", f"@{microblog.world.bot.screen_name} {n}") for n in "甲乙")
+    microblog.world.delete_comment(deleted.id)
+    ids = [f"{original.id}_{comment.id}" for comment in (kept, deleted)]
+    found = make().look_up([*ids, str(original.id)])
+    assert {p.id for p in found.posts} == {ids[0], str(original.id)}
+    assert found.gone == (ids[1],)
+
+
 # --- speaking --------------------------------------------------------------------------------------------------------
 
 
