@@ -7,6 +7,7 @@ import ssl
 import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -149,3 +150,13 @@ def reset_instant(unix_seconds: str, now: datetime, max_wait_s: float) -> dateti
     latest = soonest + timedelta(seconds=max_wait_s)
     seconds = min(int(unix_seconds[:12]), int(latest.timestamp()) + 1)
     return min(max(datetime.fromtimestamp(seconds, tz=UTC), soonest), latest)
+
+
+def retry_after(header: str, now: datetime) -> datetime | None:
+    """``Retry-After`` (RFC 9110, 10.2.3: seconds or a date) as an instant (UTC); None where missing or unreadable."""
+    try:
+        if header.isascii() and header.isdigit():
+            return now.astimezone(UTC) + timedelta(seconds=int(header[:9]))
+        return parsedate_to_datetime(header).astimezone(UTC) if header else None
+    except (ValueError, OverflowError):
+        return None

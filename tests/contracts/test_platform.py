@@ -322,8 +322,10 @@ def test_a_refused_connection_is_certain(name: str, replay: ModuleType, build: C
 def test_a_message_too_long_is_refused_before_it_is_sent(name: str, build: Callable[..., Platform], server: Any) -> None:
     """The platform's own length rule holds: no request is spent on what it will refuse."""
     server.play({"status": 400, "json": {}}, repeat=True)
+    platform = build(name)
+    text = "孩" * (platform.rules.max_length + 1)
     with pytest.raises(errors.Refused):
-        build(name).say(Outgoing(MessageKind.ANSWER, "孩" * 500, "S-4F7K", reply_to_id="5012345678901234"))
+        platform.say(Outgoing(MessageKind.ANSWER, text, "S-4F7K", reply_to_id="5012345678901234"))
     assert server.requests == []
 
 
