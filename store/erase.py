@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import Row, delete, insert, select, update
 
 from store import audit, cases, photos, tombstones
+from store.bans import BanKind, lift
 from store.erase_rows import remove_case, remove_photo_everywhere, remove_posts
 from store.errors import BadInput, NotFound, StoreError
 from store.photos import PhotoFiles
@@ -84,6 +85,7 @@ def erase_account(store: Store, files: PhotoFiles, platform: str, author_id: str
         wrote = select(posts.c.id).where(posts.c.platform == platform, posts.c.author_id == author_id)
         _remove_posts(work, list(work.tx.execute(wrote).scalars()))
         work.tx.execute(delete(opt_outs).where(opt_outs.c.platform == platform, opt_outs.c.author_id == author_id))
+        lift(work.tx, BanKind.ACCOUNT, author_id, platform=platform)
         return work.bury(Kind.AUTHOR, platform, author_id)
 
     return _erase(store, files, Kind.AUTHOR, remove, by, why)

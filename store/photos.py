@@ -45,6 +45,8 @@ class PhotoFiles:
         sha256 = hashlib.sha256(content).hexdigest()
         path = self.path(sha256)
         if self._holds(sha256):
+            with suppress(OSError):
+                os.utime(path)  # so that sweep() does not take a file that is about to get its row
             return sha256
         self._write(path, self._vault.seal(content, f"photo:{sha256}"))
         return sha256
@@ -125,6 +127,16 @@ class PhotoFiles:
         for path in self.root.glob("??/*"):
             if not path.name.startswith("."):
                 yield path.name
+
+    def older_than(self, moment: datetime) -> Iterator[str]:
+        """Photos whose files were last put before ``moment``. Left-overs of interrupted writes from before then are removed."""
+        for path in self.root.glob("??/*"):
+            with suppress(FileNotFoundError):  # erased meanwhile
+                if path.stat().st_mtime < moment.timestamp():
+                    if path.name.startswith("."):
+                        path.unlink()
+                    else:
+                        yield path.name
 
     def path(self, sha256: str) -> Path:
         """Where a photo's file stands (whether it exists or not). Refuses what is not a sha256, such as ``../``."""

@@ -24,7 +24,7 @@ from store.model import CaseState, LeadState
 from store.photos import PhotoFiles
 from store.posts import Step
 from store.session import Store, Tx
-from store.tables import candidates, cases, faces, leads, media, posts, sightings, user_sessions
+from store.tables import candidates, cases, faces, leads, media, photos, posts, sightings, user_sessions
 
 _BATCH = 200
 _ENDED = (LeadState.RULED_OUT.value, LeadState.CLOSED.value)
@@ -92,9 +92,25 @@ def apply(store: Store, files: PhotoFiles, policy: Policy) -> dict[str, int]:
         if told:
             audit.append(tx, "bot", "retention", "store", told)
     finish_removals(store, files)
+    sweep_files(store, files)
     if told:
         store.checkpoint()
     return told
+
+
+def sweep_files(store: Store, files: PhotoFiles, kept_for: timedelta = timedelta(days=1)) -> int:
+    """Remove photo files that no row names (their process died between file and row, or the row was refused). Returns how many.
+
+    ``kept_for`` leaves alone what was put lately: its row may be on the way.
+    """
+    swept = 0
+    with store.read() as tx:
+        before = tx.now - kept_for
+    for name in files.older_than(before):
+        with store.write("retention.file") as tx:
+            if tx.execute(select(photos.c.id).where(photos.c.sha256 == name)).first() is None:
+                swept += files.delete(name)
+    return swept
 
 
 def _apply_batch(store: Store, policy: Policy, kind: PostClass, counts: Counter[str]) -> bool:

@@ -102,6 +102,8 @@ def _fetch_one(bot: Bot, seat: PlatformSeat, picture: StoredMedia) -> None:
             settle=last_try,
         )
         photo = bot.decoder.open(data)
+        with bot.store.read() as tx:
+            photos.refuse_erased(tx, photo.sha256, photo.phash)
     except (PhotoGone, PhotoRefused) as error:
         with bot.store.write("photo.refused") as tx:
             media.mark_refused(tx, picture.id, str(error))

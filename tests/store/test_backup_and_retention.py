@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import threading
@@ -336,3 +337,20 @@ def test_a_time_below_one_is_refused_by_name(name):
     """A zero in the settings does not empty the store."""
     with pytest.raises(BadInput, match=name):
         Policy(**{name: 0})
+
+
+def test_files_without_a_row_are_swept_after_a_day(store, tmp_path, make_photo):
+    """What a crash left between file and row goes; photos with rows, fresh files and files put again stay."""
+    files = PhotoFiles(tmp_path / "photos")
+    kept, orphan, again, fresh = (files.put(name) for name in (b"kept", b"orphan", b"again", b"fresh"))
+    left_over = files.path(orphan).with_name(f".{orphan}.1234.part")
+    left_over.write_bytes(b"half")
+    with store.write() as tx:
+        make_photo(tx, kept)
+    long_ago = (store._clock() - timedelta(days=2)).timestamp()
+    for path in (files.path(kept), files.path(orphan), files.path(again), left_over):
+        os.utime(path, (long_ago, long_ago))
+    files.put(b"again")
+    assert retention.sweep_files(store, files) == 1
+    assert set(files.all()) == {kept, again, fresh}
+    assert not left_over.exists()

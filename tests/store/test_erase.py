@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from store import alerts, audit, cases, erase, faces, gallery, leads, matches, media, photos, posts, sightings
+from store import alerts, audit, bans, cases, erase, faces, gallery, leads, matches, media, photos, posts, sightings
 from store.alerts import NewAlert
 from store.cases import CaseFields
 from store.errors import BadInput, NotFound, PhotoRefused, StoreError
@@ -195,6 +195,9 @@ def test_what_is_not_stored_can_be_barred_beforehand(store, files, stream, make_
 
 def test_a_tombstone_tells_nothing(store, files, world):
     """Neither the post's id nor the author's stands anywhere in the database after the erasure."""
+    with store.write() as tx:
+        posts.opt_out(tx, "weibo", "anna", tx.now)
+        bans.ban(tx, bans.BanKind.ACCOUNT, "anna", platform="weibo", by="operator", why="flood")
     erase.erase_account(store, files, "weibo", "anna", by="operator", why="asked")
     store.checkpoint()
     assert b"anna" not in store.path.read_bytes()
