@@ -7,6 +7,7 @@ The table is read once, at first use, and kept; importing this module reads noth
 from __future__ import annotations
 
 import csv
+import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -100,7 +101,14 @@ class DivisionTable:
 
     def contains(self, outer: str, inner: str) -> bool:
         """True when ``inner`` is ``outer`` or lies in it; False when either code is unknown."""
-        return outer in self.divisions and any(division.adcode == outer for division in self.ancestors(inner))
+        if outer == inner:
+            return outer in self.divisions
+        at = self.divisions.get(inner)
+        while at is not None and at.parent:
+            if at.parent == outer:
+                return True
+            at = self.divisions.get(at.parent)
+        return False
 
     def prefecture_of(self, adcode: str) -> str | None:
         """The adcode that answers on the prefecture level: the prefecture, or for municipalities, SARs and directly
@@ -136,7 +144,8 @@ class DivisionTable:
 
 def data_rows(name: str) -> Iterator[dict[str, str]]:
     """The rows of one of this folder's tables by column name; lines that begin with ``#`` are comments."""
-    text = files("ingest").joinpath("data", name).read_text(encoding="utf-8")
+    data = files("ingest").joinpath("data", name).read_bytes()
+    text = (gzip.decompress(data) if name.endswith(".gz") else data).decode("utf-8")
     return iter(csv.DictReader(line for line in text.splitlines() if line and not line.startswith("#")))
 
 

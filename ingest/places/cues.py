@@ -20,7 +20,7 @@ SURNAMES = frozenset(
 )
 
 _AFTER_ROAD = re.compile(
-    r"(?:新|老)?(?:[东西南北中]{0,2}|[一二三四五六七八九十]{1,2}|第[一二三])"
+    r"(?:新|老)?(?:[东西南北中]{0,2}|[一二三四五六七八九](?!一)|第[一二三])"
     r"(?:路(?![边上过旁人遇])|街(?![头上边坊]|道(?!口))|大街(?!小巷|上)|大道|巷(?!子)|弄|胡同|门(?![口前外诊])|桥(?!头))"
 )
 _AFTER_ORIGIN = re.compile(
@@ -31,14 +31,14 @@ _AFTER_MISSING = re.compile(
     r"[^，,。；;!！?？\n\x00]{0,12}?(?:走失|走丢|丢失|失踪|失散|被拐|被抢|被偷|被骗|被人抱走|抱走|不见了|出生)"
 )
 _AFTER_INSTITUTION = re.compile(
-    r"(?:市|省)?(?:(?:市|省|县|区)?公安(?!门|局?[^，,。]{0,4}门口)|交警|民警|日报|晚报|晨报|都市报|商报|青年报|电视台|卫视|新闻|发布|微博|热线|民政局|救助站的|市政府|银行|航空|(?:大学|医科|师范|理工|交通|科技|工业|农业|外国语|财经|职业)(?![^，,。；;!！?？\n\x00]{0,8}(?:门口?|附近|旁边?|对面|校门|外面?|站|路口))(?!城))"
+    r"(?:市|省)?(?:(?:市|省|县|区)?公安(?!门|局?[^，,。]{0,4}门口)|交警|民警|日报|晚报|晨报|都市报|商报|青年报|电视台|卫视|新闻|发布|微博|热线|民政局|救助站的|市政府|银行|航空|电信|移动公司|联通|地产|房产|旅游|股市|商会|同乡会|户外|车友|[^，,。]{0,2}队(?![伍列])|战役|起义|梆子|府志|网(?![吧球])|(?:大学|医科|师范|理工|交通|科技|工业|农业|外国语|财经|职业)(?![^，,。；;!！?？\n\x00]{0,8}(?:门口?|附近|旁边?|对面|校门|外面?|站|路口))(?!城))"
 )
 _AFTER_GOODS = re.compile(
     r"(?:鸡饭|拉面|火锅|小面|米粉|烧饼|烤鸭|小吃|菜馆|菜(?![市场])|酒家|酒楼|大酒店|饭店|饭馆|面馆|包子|凉皮|肉夹馍|泡馍|特产|啤酒|香烟|牌照|牌子?|时间|大排档|大牌档|料理|餐厅|宾馆|风味|产的|制造)"
 )
-_AFTER_DESTINATION = re.compile(r"(?:的)?(?:火车|列车|动车|高铁|航班|飞机|大巴(?!扎)|班车|客车|机票|车票)(?![东西南北]?站|上)|(?:方向|方面)")
+_AFTER_DESTINATION = re.compile(r"(?:的)?(?:[a-z]?\d{1,4}次?)?(?:火车|列车|动车|高铁|航班|飞机|大巴(?!扎)|班车|客车|机票|车票)(?![东西南北]?站|上)|(?:方向|方面)")
 _BEFORE_ORIGIN = re.compile(
-    r"(?:来自|老家(?:是|在)?|家(?:是|在|住)|籍贯(?:是|为)?|祖籍|户口(?:在|是)?|原籍|出生(?:于|在)|自称(?:是)?|说(?:自己|他|她)?(?:是|来自)|口音(?:像|是)|像(?:是)?|被拐自"
+    r"(?:来自|(?<![在回])老家(?:是|在)?|家(?:是|在|住)|籍贯(?:是|为)?|祖籍|户口(?:在|是)?|原籍|出生(?:于|在)|自称(?:是)?|说(?:自己|他|她)?(?:是|来自)|口音(?:像|是)|像(?:是)?|被拐自"
     r"|怀疑是|疑似是?|是不是|应该是|好像是|可能是|大概是|不是|家乡)(?:[^，,。；;!！?？\n\x00]{0,3})$"
 )
 _AFTER_FEATURE = re.compile(
@@ -57,13 +57,13 @@ _BEFORE_FROM = re.compile(r"(?:从|由|自)$")
 _AFTER_FROM = re.compile(r"[^，,。；;!！?？\n\x00]{0,6}?(?:来|到|被|带|拐|过来|逃|流浪|乘|坐)")
 _BEFORE_DESTINATION = re.compile(r"(?:开往|去往|飞往|前往|发往|驶往|送回|送往|送到|寄到|要去|想去|准备去|打算去|回|拐去|转发到|转给|卖往)$")
 _BEFORE_SIGHTING = re.compile(
-    r"(?:在|于|位于|到了?|地点[:：是]?|位置[:：是]?|坐标[:：是]?|地址[:：是]?|出现在?|流落|路过|经过|途经|途径|逛|现身|📍|◎|@)[\s]?[“\"《（(]?$"
+    r"(?:在|喺|佇|于|位于|到了?|地点[:：是]?|位置[:：是]?|坐标[:：是]?|地址[:：是]?|出现在?|流落|路过|经过|途经|途径|逛|现身|📍|◎|@)[\s]?[“\"《（(]?$"
 )
-_EDGE_BEFORE = re.compile(r"^[\s【\[(（]*$|[，,。；;!！?？\n】\]）)：:|｜\x00、]\s*$|\s$")
+_EDGE_BEFORE = re.compile(r"(?:^|[^\w])\s*$")
 _EDGE_AFTER = re.compile(r"[，,。；;!！?？\n【\[（(：:|｜\x00、\s]|$")
 _AFTER_PLACE = re.compile(
     r"(?:市|县|区|省)?(?:城区|市区|街头|街上|街边|路边|老?火车|汽车(?:总|客运)?站|长途|客运|高铁|动车|地铁|轻轨|公交|机场|车站|[东西南北]站|市中心|市里|城里|县城|口岸"
-    r"|码头|看到|看见|遇到|遇见|发现|碰到|出现|乞讨|某)"
+    r"|码头|看到|看见|见到|遇到|遇见|发现|碰到|出现|乞讨|某)"
 )
 _AFTER_NAMED = re.compile(r"(?:市|县|区)?(?:站|大?广场|公园|商场|商城|医院|学校|天桥|步行街|商业|夜市|菜市场|超市|小区)")
 _AFTER_STREET = re.compile(
@@ -74,8 +74,8 @@ _AFTER_PERSON = re.compile(r"(?:先生|女士|老师|同学|小姐|叔叔|阿姨
 
 _EN_BEFORE_ORIGIN = re.compile(r"\b(?:from|born in|native of|accent of|missing (?:in|from)|kidnapped (?:in|from)|lost in|to)\s$")
 _EN_BEFORE_SIGHTING = re.compile(r"(?:\b(?:in|at|near|around|outside|inside|of|on|zai)\s|[,.;:!?]\s|^\s*|[\u4e00-\u9fff，。\x00]\s?)$")
-_EN_AFTER_ROAD = re.compile(r"\s(?:(?:east|west|south|north|middle|dong|xi|nan|bei|zhong)\s)?(?:road|rd|street|st|avenue|ave|lu|jie|dajie|dadao|lane)\b")
-_EN_AFTER_OTHER = re.compile(r"\s(?:accent|police|university(?!.{0,8}(?:gate|campus|station))|time|duck|noodles?|daily|airlines|dialect|native)\b|[-\s]born\b|ese\b")
+_EN_AFTER_ROAD = re.compile(r"\s(?:(?:east|west|south|north|middle|dong|xi|nan|bei|zhong)\s)?(?:road|rd|street|st|avenue|ave|lu|jie|dajie|dadao|lane|square|park|hotel|restaurant|bridge)\b")
+_EN_AFTER_OTHER = re.compile(r"\s(?:accent|kid|boy|girl|child|woman|man|people(?!'s)|dialect|police|university(?!.{0,8}(?:gate|campus|station))|time|duck|noodles?|daily|airlines|dialect|native)\b|[-\s]born\b")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,8 @@ Names come from the division table (full, short, pinyin, former), from ``landmar
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ahocorasick_rs import MATCHKIND_LEFTMOST_LONGEST, AhoCorasick
 
@@ -21,8 +20,7 @@ Weight = Literal[0, 1, 2, 3]
 that it is a place, 0 only beside its parent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sense:
+class Sense(NamedTuple):
     """One place that a name may mean."""
 
     adcode: str
@@ -30,24 +28,41 @@ class Sense:
     weight: Weight
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
-    """A name and its senses, the most likely first. No senses: a word that only looks like a place."""
+class Name(NamedTuple):
+    """A name and its senses. No senses: a word that only looks like a place.
+
+    ``weight`` is the greatest of its senses, ``alone`` the senses that count where the name counts without help.
+    """
 
     text: str
     senses: tuple[Sense, ...]
-    ascii: bool
+    weight: Weight
+    alone: tuple[Sense, ...]
 
-    @property
-    def weight(self) -> int:
-        return max((sense.weight for sense in self.senses), default=0)
+    @classmethod
+    def of(cls, text: str, senses: tuple[Sense, ...]) -> Name:
+        if len(senses) == 1:  # four of five names
+            return cls(text, senses, senses[0].weight, senses if senses[0].weight else ())
+        weight: Weight = max((sense.weight for sense in senses), default=0)
+        return cls(text, senses, weight, widest(tuple(sense for sense in senses if sense.weight == weight)) if weight else ())
+
+
+def widest(senses: tuple[Sense, ...]) -> tuple[Sense, ...]:
+    """``吉林`` the province rather than its city, ``湘潭`` the city rather than its county: the answer that holds either way."""
+    if len(senses) < 2:
+        return senses
+    provinces = tuple(sense for sense in senses if sense.kind == "province")
+    prefectures = tuple(sense for sense in senses if sense.adcode.endswith("00"))
+    if len(prefectures) == 1 and all(sense.adcode[:4] == prefectures[0].adcode[:4] for sense in senses):
+        return prefectures
+    return provinces or senses
 
 
 GENERIC = frozenset({"郊区", "城区", "矿区", "市中区", "新区", "市区", "县城"})
 
 WEAK_PREFECTURES = frozenset(
     (
-        "安康 来宾 日照 中山 阿里 白银 开封 北海 大理 和田 朝阳 玉树 黄山 长治 海东 海西 海北 兴安 怒江 红河 文山 大庆 安顺 凉山"
+        "安康 来宾 日照 中山 阿里 白银 开封 北海 大理 和田 朝阳 玉树 黄山 长治 海东 海西 海北 兴安 怒江 红河 文山 大庆 大同 安顺 凉山"
         " 黄南 甘南 黔南 白山 黑河 中卫 金昌 临夏 保山"
     ).split()
 )
@@ -70,6 +85,9 @@ NICKNAMES = {
 }  # fmt: skip
 WEAK_NICKNAMES = frozenset({"首都", "金陵", "燕京", "北平", "奉天", "滨城", "上海滩", "泉城", "岛城", "津门"})
 
+MOST_TOWNS = 8
+"""Town names that more counties share (城关镇) say nothing."""
+
 ENGLISH = {
     "harbin": "230100", "hohhot": "150100", "huhhot": "150100", "urumqi": "650100", "lhasa": "540100", "shaanxi": "610000",
     "hong kong": "810000", "hongkong": "810000", "kowloon": "810000", "macau": "820000", "macao": "820000", "taiwan": "710000",
@@ -78,11 +96,11 @@ ENGLISH = {
     "ordos": "150600", "qiqihar": "230200", "jiamusi": "230800", "tai'an": "370900", "lu'an": "341500", "ya'an": "511800",
     "ji'an": "360800", "yan'an": "610600", "hua'ian": "320800", "huai'an": "320800", "pu'er": "530800", "guang'an": "511600",
     "shigatse": "540200", "golmud": "632801", "korla": "652801", "amoy": "350200", "chungking": "500000", "tientsin": "120000",
-    "tsingtao": "370200", "kunshan": "320583", "yiwu": "330782", "pudong": "310115", "haidian": "110108",
+    "tsingtao": "370200", "ji'nan": "370100", "jilin city": "220200", "jilin province": "220000", "hainan island": "460000", "kunshan": "320583", "yiwu": "330782", "pudong": "310115", "haidian": "110108",
 }  # fmt: skip
 
 RISKY_PINYIN = frozenset(
-    "ali aba dali jian luan xian yaan puer anyang hami heihe yanan taian hetian baise beihai sanming hebi ankang haidong haixi haibei huangnan".split()
+    "chaoyang ali aba dali jian luan xian yaan puer anyang hami heihe yanan taian hetian baise beihai sanming hebi ankang haidong haixi haibei huangnan".split()
 )
 """Readings that are English words, names or parts of other readings: they count capitalised behind in/at/near only."""
 
@@ -92,9 +110,9 @@ class Lexicon:
 
     def __init__(self) -> None:
         self._senses: dict[str, dict[str, Sense]] = {}
-        for add in (self._divisions, self._formers, self._nicknames, self._pinyin, self._landmarks, self._words):
+        for add in (self._divisions, self._formers, self._nicknames, self._pinyin, self._landmarks, self._towns, self._words):
             add()
-        self.names = [Name(text, tuple(senses.values()), text.isascii()) for text, senses in self._senses.items()]
+        self.names = [Name.of(text, tuple(senses.values())) for text, senses in self._senses.items()]
         self._index = {name.text: index for index, name in enumerate(self.names)}
         self._automaton = AhoCorasick([name.text for name in self.names], matchkind=MATCHKIND_LEFTMOST_LONGEST)
 
@@ -120,7 +138,8 @@ class Lexicon:
                 self._add(table().divisions[division.parent or ""].short + division.name, division.adcode, "county", 3)
             if division.name in GENERIC:
                 continue
-            self._add(division.name, division.adcode, "county" if division.level == "county" else division.level, 3)
+            whole: Weight = 3 if len(division.name) > 2 else 1  # 范县, 康县 end 示范县, 小康县
+            self._add(division.name, division.adcode, division.level, whole)
             if division.short == division.name or len(division.short) < 2:
                 continue
             kind: Kind = "short county" if division.level == "county" else division.level
@@ -145,7 +164,7 @@ class Lexicon:
             if any(table().contains(former.today, bearer.adcode) for bearer in table().by_name(former.name)):
                 continue  # 巢湖市 was a prefecture, now split; today's 巢湖市 is what people mean
             outlived = former.last_year < 2003 and bool(table().by_name(former.name))
-            self._add(former.name, former.today, "former", 0 if outlived else 3)
+            self._add(former.name, former.today, "former", 0 if outlived else 3 if len(former.name) > 2 else 1)
             short = re.sub(r"[市县区]$", "", former.name)
             if len(short) < 2 or short in COMMON_WORDS:
                 continue
@@ -180,6 +199,18 @@ class Lexicon:
             weight: Weight = 3 if unique else 2 if row["scope"] == "district" else 0
             for adcode in codes:
                 self._add(row["name"], adcode, "landmark", weight)
+
+    def _towns(self) -> None:
+        """Towns and subdistricts by their whole name; they count inside their prefecture only."""
+        counties: dict[str, list[str]] = {}
+        for row in data_rows("townships.csv.gz"):
+            if table().get(row["adcode"]):
+                for name in row["names"].split():
+                    counties.setdefault(name, []).append(row["adcode"])
+        for name, codes in counties.items():
+            if len(codes) <= MOST_TOWNS and name not in self._senses:
+                for code in codes:
+                    self._add(name, code, "landmark", 0)
 
     def _words(self) -> None:
         for row in data_rows("words.csv"):

@@ -35,6 +35,8 @@ class Mention:
 
     @property
     def codes(self) -> tuple[str, ...]:
+        if len(self.senses) == 1:
+            return (self.senses[0].adcode,)
         return tuple(dict.fromkeys(sense.adcode for sense in self.senses))
 
     @property
@@ -43,24 +45,15 @@ class Mention:
 
     @property
     def alone(self) -> tuple[Sense, ...]:
-        """The senses that count without help; a province or prefecture wins over a county of the same short name."""
+        """The senses that count without help; none where the surroundings do not speak of a place as the name needs."""
         weight = self.name.weight
-        if weight == 0 or (weight == 1 and not self.cue.strong) or (weight == 2 and self.cue.verdict != "sighting"):
-            return ()
-        return widest(tuple(sense for sense in self.name.senses if sense.weight == weight))
+        if weight == 3 or (weight == 2 and self.cue.verdict == "sighting") or (weight == 1 and self.cue.strong):
+            return self.name.alone
+        return ()
 
     def gap(self, other: Mention) -> int:
         """Characters between the two; negative where they overlap."""
         return max(self.start - other.end, other.start - self.end)
-
-
-def widest(senses: tuple[Sense, ...]) -> tuple[Sense, ...]:
-    """``吉林`` the province rather than its city, ``湘潭`` the city rather than its county: the answer that holds either way."""
-    provinces = tuple(sense for sense in senses if sense.kind == "province")
-    prefectures = tuple(sense for sense in senses if sense.adcode.endswith("00"))
-    if len(prefectures) == 1 and all(sense.adcode[:4] == prefectures[0].adcode[:4] for sense in senses):
-        return prefectures
-    return provinces or senses
 
 
 def find(prose: Prose) -> tuple[list[Mention], list[Mention]]:
@@ -74,7 +67,7 @@ def find(prose: Prose) -> tuple[list[Mention], list[Mention]]:
             found += [(name, start + a, start + b, True) for name, a, b in lexicon().find(inside)]
     starts = {start for name, start, _, _ in found if name.senses}
     for name, start, end, tagged in found:
-        if not name.senses or (name.ascii and not _whole_word(prose.plain, start, end)):
+        if not name.senses or (name.text.isascii() and not _whole_word(prose.plain, start, end)):
             continue
         cue = judge(prose.plain if tagged else prose.prose, start, end, feature=name.senses[0].kind == "short county")
         if cue.verdict in ("road", "goods", "feature") and end in starts:

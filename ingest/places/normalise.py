@@ -19,8 +19,7 @@ BLANK = "\x00"
 _PLATE = r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][a-z][\s·.\-•]?[a-z0-9]{4,6}(?![a-z0-9])"
 _NOT_PROSE = re.compile(
     r"(?P<link>(?:https?://|www\.)[^\s\u4e00-\u9fff]{1,300})"
-    r"|(?P<mail>[a-z0-9._%+-]{1,60}@[a-z0-9.-]{2,60})"
-    r"|(?P<mention>@[\w\-·]{1,40})"
+    r"|(?P<mention>@(?:[a-z0-9_]{1,15}(?=[在刚昨今看我有于])|[\w\-·]{1,40}))"  # X handles end at the first Chinese character
     r"|(?P<hashtag>#[^#\n@]{1,60}#|#[\w]{1,60})"
     rf"|(?P<plate>{_PLATE})"
     r"|(?P<emoticon>\[[^\[\]\s]{1,6}\])"
@@ -68,10 +67,7 @@ def read(text: str) -> Prose:
     done = 0
     for match in _NOT_PROSE.finditer(plain):
         start, end = match.span()
-        kind = match.lastgroup or ""
-        if kind == "mail":
-            continue
-        apart.append((kind, start, end))
+        apart.append((match.lastgroup or "", start, end))
         parts.append(plain[done:start])
         parts.append(BLANK * (end - start))
         done = end

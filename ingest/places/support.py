@@ -3,19 +3,22 @@ province along."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
-from ingest.divisions import DivisionTable, table
+from ingest.divisions import MUNICIPALITIES, DivisionTable, table
 from ingest.places.cues import judge
-from ingest.places.lexicon import Sense, lexicon
-from ingest.places.mentions import Mention, widest
+from ingest.places.lexicon import Sense, lexicon, widest
+from ingest.places.mentions import Mention
 from ingest.places.normalise import Prose
 
 NEAR = 24
 """A street narrows an ambiguous district at most this many characters away."""
 
-MOST_ANCHORS = 64
-"""Parents looked at for each name: a text that names more lists places, and stays linear this way."""
+_JOURNEY = re.compile(r"(?:到|至|去|往|开往|[-—~→])+$")
+
+MOST_ANCHORS = 16
+"""Parents looked at for each name, the closest ones: a text that names more lists places, and stays linear this way."""
 
 
 def supported(accepted: list[Mention], refused: list[Mention], prose: Prose) -> list[Mention]:
@@ -24,7 +27,7 @@ def supported(accepted: list[Mention], refused: list[Mention], prose: Prose) -> 
     ``refused`` gains what belongs to a refused chain.
     """
     divisions = table()
-    accepted = _without_chained(accepted, refused, divisions)
+    accepted = _without_chained(accepted, refused, prose, divisions)
     anchors = [mention for mention in accepted if mention.alone]
     accepted = _shortened(accepted, anchors, prose, divisions)
     anchors = [mention for mention in accepted if mention.alone]
@@ -48,22 +51,27 @@ def _nearby(mentions: list[Mention], to: Mention) -> list[Mention]:
     return mentions[max(0, low - MOST_ANCHORS // 2) : low + MOST_ANCHORS // 2]
 
 
-def _without_chained(accepted: list[Mention], refused: list[Mention], divisions: DivisionTable) -> list[Mention]:
-    """``湖北黄冈的``: where a part of a chain of names is refused as somebody's home, so is the rest of the chain."""
+def _without_chained(
+    accepted: list[Mention], refused: list[Mention], prose: Prose, divisions: DivisionTable
+) -> list[Mention]:
+    """``湖北黄冈的``: where a part of a chain of names is refused as somebody's home, so is the rest of the chain.
+
+    ``南宁到柳州的大巴上``: both ends of a journey are refused.
+    """
     by_end = {mention.end: mention for mention in accepted}
     by_start = {mention.start: mention for mention in accepted}
     dragged: set[int] = set()
     for mention in list(refused):
         if mention.cue.verdict not in ("origin", "missing", "destination", "person", "appeal"):
             continue
-        for at in (mention.start, mention.start - 1):
-            other = by_end.get(at)
-            if other is not None and other.start not in dragged and _related(mention, other, divisions):
-                dragged.add(other.start)
-                refused.append(replace(other, cue=mention.cue))
-        for at in (mention.end, mention.end + 1):
-            other = by_start.get(at)
-            if other is not None and other.start not in dragged and _related(mention, other, divisions):
+        beside = [by_end.get(mention.start), by_end.get(mention.start - 1), by_start.get(mention.end), by_start.get(mention.end + 1)]
+        journey = _JOURNEY.search(prose.prose, max(0, mention.start - 3), mention.start)
+        if mention.cue.verdict == "destination" and journey:
+            beside.append(by_end.get(journey.start()))
+        for other in beside:
+            if other is None or other.start in dragged:
+                continue
+            if _related(mention, other, divisions) or (journey and other.end == journey.start()):
                 dragged.add(other.start)
                 refused.append(replace(other, cue=mention.cue))
     return [mention for mention in accepted if mention.start not in dragged]
@@ -99,14 +107,20 @@ def _backed(mention: Mention, anchors: list[Mention], divisions: DivisionTable) 
     """The senses of ``mention`` that lie in the nearest anchor which contains any of them; one behind it counts as farther."""
     best: tuple[int, tuple[Sense, ...]] | None = None
     weak = mention.name.weight == 0 and mention.name.senses[0].kind in ("short county", "pinyin")
+    street = mention.name.weight == 0 and mention.is_landmark
     for anchor in anchors:
+        if anchor.name is mention.name:
+            continue
         gap = mention.gap(anchor)
-        if gap < 0 or anchor.name.text == mention.name.text or (weak and gap > 3 and mention.cue.verdict == "plain"):
+        if gap < 0 or (weak and gap > 3 and mention.cue.verdict == "plain"):
             continue
         distance = gap + (6 if anchor.start > mention.start else 0)
         if best is not None and distance >= best[0]:
             continue
-        senses = tuple(s for s in mention.name.senses if any(_inside(s, outer, divisions) for outer in anchor.alone))
+        outer = anchor.alone
+        if street and outer[0].kind == "province" and outer[0].adcode not in MUNICIPALITIES:
+            continue  # 江苏…步行街: every town has one
+        senses = tuple(sense for sense in mention.name.senses if any(_inside(sense, wide, divisions) for wide in outer))
         if senses:
             best = (distance, senses)
     return best[1] if best else ()

@@ -24,7 +24,7 @@ MAX_ALTERNATIVES = 12
 RIVAL = 0.6
 """A group with at least this share of the best group's score leaves the place open."""
 
-_SEEING = re.compile(r"看到|看见|发现|遇到|遇见|碰到|碰见|撞见|拍[到的了摄下]|偶遇|乞讨|要饭|讨饭|讨钱|要钱|行乞|跪|磕头|saw|seen|begging|spotted")
+_SEEING = re.compile(r"看到|看见|见到|见住|睇到|瞧见|发现|遇到|遇见|碰到|碰见|撞见|拍[到的了摄下]|偶遇|乞讨|要饭|讨饭|讨钱|要钱|行乞|跪|磕头|saw|seen|begging|spotted")
 _NOW = re.compile(r"现在|目前|今天|今早|今晚|今晨|刚|昨[天晚]|这次|此刻|现身|出现|最近")
 _ELSEWHERE = re.compile(
     r"上次|去年|前年|以前|之前|曾经?|原来|先在|工作|上班|打工|上学|读书|住在|定居|出差|坐火车|坐车|也见过|见过|的朋友|(?:妈妈|爸爸|父母|家人|母亲|父亲|奶奶|爷爷|家)在"
@@ -71,10 +71,13 @@ def _grouped(mentions: list[Mention], prose: str) -> list[Group]:
     groups: dict[str, Group] = {}
     settled = [mention for mention in mentions if len(mention.codes) == 1]
     scores = _scores(settled, prose)
-    for mention, score in zip(settled, scores, strict=True):
+    by_weight = sorted(zip(settled, scores, strict=True), key=lambda pair: pair[0].name.weight == 0)
+    for mention, score in by_weight:
         code = mention.codes[0]
         key = divisions.prefecture_of(code) or code
         old = groups.get(key)
+        if old and mention.is_landmark and not mention.name.weight and divisions.ancestors(old.adcode)[0].level == "county":
+            code = old.adcode  # 龙华火车站: the district that is named outweighs the station everybody knows
         groups[key] = Group(_joint(old.adcode, code, divisions) if old else code, (old.score if old else 0.0) + score,
                             (*(old.mentions[:MAX_EVIDENCE] if old else ()), mention))  # fmt: skip
     return sorted(_with_provinces(list(groups.values()), divisions), key=lambda group: -group.score)
