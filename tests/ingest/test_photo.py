@@ -153,6 +153,10 @@ def test_large_photos_are_shrunk(decoder: Decoder) -> None:
         assert (photo.width_px, photo.height_px) == (6000, 300)
         assert pixels.shape == (205, 4096, 3)
         assert corners(pixels) == UPRIGHT
+    photo, pixels = decoder.read(saved(quarters((8000, 4000)), "JPEG"))  # shrunk by libjpeg, to a half, while it decodes
+    assert (photo.width_px, photo.height_px) == (8000, 4000)
+    assert pixels.shape == (2000, 4000, 3)
+    assert corners(pixels) == UPRIGHT
 
 
 def exif_of_a_phone() -> Image.Exif:
