@@ -55,6 +55,12 @@ browser() {
   { apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium fonts-noto-cjk; } >/dev/null 2>&1 || true
 }
 
+# Other people's libraries, to be measured beside us; a bench says which it lacks where they cannot be had.
+yardsticks() {
+  "$py" -m pip install --quiet --disable-pip-version-check -r "$here/requirements-bench.txt" >&2 ||
+    echo "some yardsticks could not be installed; their ratios are left out" >&2
+}
+
 word=${1:-help}
 [ $# -gt 0 ] && shift
 cd "$here"
@@ -66,7 +72,10 @@ case "$word" in
     exec "$py" -m pytest "$@"
     ;;
   check) checks ;;
-  bench) exec "$py" -m bot.bench "$@" ;;
+  bench)
+    yardsticks
+    exec "$py" -m bot.bench "$@"
+    ;;
   help | -h | --help)
     sed -n '2,9s/^# \{0,1\}//p' "$here/run.sh"
     exec "$venv/bin/suishoupai" --help
