@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from ingest.times.context import around, refusal, seen_near
 from ingest.times.normalise import mask, normalise
 from ingest.times.phrases import Phrase, phrases
-from ingest.times.resolve import CHINA, Interval, Unresolved, resolve
+from ingest.times.resolve import CHINA, NIGHT_PARTS, Interval, Unresolved, resolve
 from ingest.times.tokens import Kind, tokens
 from store.model import Certainty, Evidence, Grain, When
 
@@ -91,10 +91,9 @@ def _read_text(text: str, posted: datetime) -> tuple[When | None, tuple[Evidence
     quoted_from = plain.find("//\u25a1")
     evidence: list[Evidence] = []
     best: tuple[float, Interval] | None = None
-    for index, phrase in enumerate(found):
+    for phrase, limit in zip(found, _limits(found, len(plain)), strict=True):
         if phrase.lone is not None and phrase.lone.kind is Kind.TRAP:
             continue
-        limit = next((p.start for p in found[index + 1 :] if p.day is not None and not p.borrowed), len(plain))
         sentence = around(plain, phrase, limit)
         words = text[phrase.start : phrase.end]
         span = (phrase.start, phrase.end)
@@ -119,6 +118,16 @@ def _read_text(text: str, posted: datetime) -> tuple[When | None, tuple[Evidence
     return When(interval.start, interval.end, interval.grain, interval.certainty), tuple(evidence)
 
 
+def _limits(found: list[Phrase], end: int) -> list[int]:
+    """For each phrase where the next one that names a day begins."""
+    limits = []
+    for phrase in reversed(found):
+        limits.append(end)
+        if phrase.day is not None and not phrase.borrowed:
+            end = phrase.start
+    return limits[::-1]
+
+
 def _text_evidence(words: str, span: tuple[int, int], interval: Interval, quoted: bool) -> Evidence:
     start, end = interval.start.isoformat(), interval.end.isoformat()
     why = f"“{words}” read as {start[:10]} {start[11:16]} to {end[:10]} {end[11:16]}"
@@ -136,7 +145,10 @@ def _borrow_days(found: list[Phrase], text: str) -> None:
         if lonely and near and last is not None and last.day is not None and last.clock is None:
             between = text[last.end : phrase.start]
             if not any(c in between for c in "。!?\n") and (not last.parts or phrase.clock is not None):
-                phrase.day, phrase.parts, phrase.borrowed = last.day, phrase.parts or last.parts, True
+                phrase.day, phrase.borrowed = last.day, True
+                # 昨天晚上...，凌晨一点: the small hours belong to that night, which is the next day's morning
+                overnight = phrase.parts == ("small_hours",) and last.parts and last.parts[-1] in NIGHT_PARTS
+                phrase.parts = (*last.parts, *phrase.parts) if overnight else phrase.parts or last.parts
         last = phrase
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ingest.times.phrases import Phrase
 from ingest.times.tokens import Kind
 
-BACK, AHEAD = 40, 60
+BACK, AHEAD, NEAR = 40, 60, 30
 
 _SENTENCE_END = re.compile(r"[。!?;\n…]|\.(?=\s|$)")
 _CLAUSE_END = re.compile(r"[,，|]")
@@ -28,7 +28,12 @@ _LOST = (
     r"|\btaken from\b|\bsnatched\b"
 )
 _BORN = r"出生|生于|生日|出世|诞生|的?生辰|\bborn\b|\bbirthday\b"
-_EVENT = re.compile(f"(?P<lost>{_LOST})|(?P<born>{_BORN})|(?P<seen>{_SEEN})")
+# The lookahead names the first characters of all words below: most positions of a sentence stop there.
+_EVENT = re.compile(
+    rf"(?=[最走失被拐诱丢弄抱不离出生诞的看见目拍发遇碰撞偶路经乞行要讨跪卖]|\b[lmdakvstbpn])"
+    f"(?:(?P<lost>{_LOST})|(?P<born>{_BORN})|(?P<seen>{_SEEN}))",
+    re.ASCII,
+)
 _HEDGE = re.compile(
     r"(?:疑似?|怀疑|像|是不是|是否|会不会|可能|恐怕|担心|或|不知|防|严打|打击|救助"
     r"|suspect\w*|maybe|might|possibly|perhaps|could be|looks? like|is it)"
@@ -52,16 +57,17 @@ _DEADLINE_BEFORE = re.compile(
 )
 _SINCE = re.compile(r"\s?(?:以来|至今|起(?![床来])|到现在)")
 _FROM_TO = re.compile(r"\s?(?:开始|到|至)")
+_TO_BEFORE = re.compile(r"(?<![看见拍遇碰不])[到至]$")
 _SINCE_BEFORE = re.compile(r"(?:\bsince|\bfrom)\s(?:about |around )?(?:the )?$")
 _AHEAD = re.compile(r"(?:将于?|预计|计划|准备|打算|约定|\bwill|\bgoing to)[^,]{0,6}$")
 _OTHER_BEFORE = re.compile(
     r"(?:据|营业时间?|营业|上班时间|办公时间|工作时间|开放时间|服务时间|接听时间|热线|值班|播出|直播|新闻|日报|晚报|早报|时报|报时间|发布[时于]间?|更新[时于]间?|报警时间?|报案时间?|立案时间?|采血时间?)[\s:]{0,2}$"
 )
 _OTHER_AFTER = re.compile(
-    r"[^,]{0,2}?(?:转发|转过|发过|发的?微博|发帖|评论过)|[^,]{0,8}?(?:通报|报道|报导|日电|新闻|播出|直播|讯(?!息)|公布|发布|刊登|登报|报警|报案|报的[案警]|立案|采血|入库|开会|集合|开始放寒假|下班|更新|截稿|发车|开业)"
+    r"[^,]{0,2}?(?:转发|转过|发过|发的?微博|发帖|评论过|收到)|[^,]{0,8}?(?:通报|报道|报导|日电|新闻|播出|直播|讯(?!息)|公布|发布|刊登|登报|报警|报案|报的[案警]|立案|采血|入库|开会|集合|开始放寒假|下班|更新|截稿|发车|开业)"
 )
 _NOT_PART = re.compile(r"[好安茶餐饭市宵场班]|自习|好眠")
-_PUNCTUATION = re.compile(r"\s*(?:$|[,.。!?;|~()/、】\]□\n]|\s)")
+_PUNCTUATION = re.compile(r"的?\s*(?:$|[,.。!?;|~()/、】\]□\n]|\s)")
 _SEEN_SOON = re.compile(rf"[^,]{{0,6}}?(?:{_SEEN})")
 _ACT = re.compile(
     r"\s?(?:在|于|我|路|经|去|回|逛|下|从|到|有|看|见|拍|遇|发现|碰|撞|出|时分|的时候"
@@ -74,10 +80,14 @@ _RELATIVE_DAYS = frozenset({Kind.DAY, Kind.WEEKDAY, Kind.AGO, Kind.NOW})
 
 
 class Around(NamedTuple):
-    """The words of the same sentence before and after a phrase, at most :data:`BACK` and :data:`AHEAD` characters."""
+    """The words of the same sentence before and after a phrase, at most :data:`BACK` and :data:`AHEAD` characters.
+
+    ``event`` is the first thing that happens after the phrase: a child is ``lost``, ``born`` or ``seen``.
+    """
 
     before: str
     after: str
+    event: re.Match[str] | None
 
 
 def around(text: str, phrase: Phrase, limit: int) -> Around:
@@ -85,16 +95,17 @@ def around(text: str, phrase: Phrase, limit: int) -> Around:
     before = _SENTENCE_END.split(text[max(0, phrase.start - BACK) : phrase.start])[-1]
     after = text[phrase.end : max(phrase.end, min(phrase.end + AHEAD, limit))]
     end = _SENTENCE_END.search(after)
-    return Around(before, after if end is None else after[: end.start()])
+    after = after if end is None else after[: end.start()]
+    return Around(before, after, _EVENT.search(after))
 
 
 def _clause_tail(before: str) -> str:
     return _CLAUSE_END.split(before)[-1]
 
 
-def _missing(phrase: Phrase, before: str, after: str, old: bool) -> str | None:
+def _missing(words: Around, old: bool) -> str | None:
     """Why the phrase is the day of the loss or a birth, or None: the nearest event that follows decides, else the one before."""
-    event = _EVENT.search(after)
+    before, after, event = words
     if event is not None and event.lastgroup == "seen":
         return None
     if event is not None and not _HEDGE.search(after[: event.start()]):
@@ -109,8 +120,8 @@ def _missing(phrase: Phrase, before: str, after: str, old: bool) -> str | None:
     if label and not _HEDGE.search(tail[: label.start()]):
         return "it says when the child went missing or was born"
     last = None
-    for event in _EVENT.finditer(tail):
-        last = event
+    for last in _EVENT.finditer(tail):  # noqa: B007 -- the last one counts
+        pass
     told = last is not None and last.lastgroup == "lost" and not _LOST_NOUN.match(tail, last.end())
     if last is not None and told and not _HEDGE.search(tail[: last.start()]):
         return "it says when the child went missing"
@@ -145,13 +156,13 @@ def _no_time(phrase: Phrase, before: str, after: str) -> bool:
 
 def refusal(phrase: Phrase, words: Around, *, old: bool) -> str | None:
     """Why ``phrase`` is not the time of a sighting, or None. ``old`` says that it lies more than a year before the post."""
-    before, after = words
+    before, after, _ = words
     if _habit(phrase, before, after):
         return "it tells a habit, not one sighting"
     if _DEADLINE_AFTER.match(after) or _DEADLINE_BEFORE.search(before):
         return "it is a deadline"
-    lasting = phrase.day is None and before.endswith("从") and _FROM_TO.match(after)
-    if lasting or _SINCE.match(after) or _SINCE_BEFORE.search(before):
+    lasting = (before.endswith("从") and _FROM_TO.match(after)) or _TO_BEFORE.search(before)
+    if (phrase.day is None and lasting) or _SINCE.match(after) or _SINCE_BEFORE.search(before):
         return "it tells how long something has lasted"
     if _AHEAD.search(_clause_tail(before)):
         return "it speaks of something to come"
@@ -159,10 +170,10 @@ def refusal(phrase: Phrase, words: Around, *, old: bool) -> str | None:
         return "it is the time of another event (a report, a call to the police, opening hours)"
     if _no_time(phrase, before, after):
         return "it is no time of a sighting here"
-    return _missing(phrase, before, after, old)
+    return _missing(words, old)
 
 
 def seen_near(words: Around) -> bool:
     """Whether a word of seeing follows the phrase in its sentence."""
-    event = _EVENT.search(words.after, 0, 30)
-    return event is not None and event.lastgroup == "seen"
+    event = words.event
+    return event is not None and event.lastgroup == "seen" and event.start() < NEAR

@@ -13,9 +13,10 @@ from ingest.times import calendars
 from ingest.times.numbers import MINUTE, NUM
 
 PARTS = {
-    "凌晨": "small_hours", "拂晓": "dawn", "黎明": "dawn", "天刚亮": "dawn", "天亮": "dawn",
+    "凌晨": "small_hours", "拂晓": "dawn", "黎明": "dawn", "天刚亮": "dawn", "天亮": "dawn", "半夜三更": "deep",
     "清晨": "early", "清早": "early", "早晨": "early", "早上": "early", "大早上": "early", "一大早": "early",
-    "大清早": "early", "一早": "early", "朝早": "early", "晨": "early", "早": "early", "早饭": "early", "早餐": "early",
+    "大清早": "early", "一早": "early", "朝早": "early", "晨": "early", "早": "early",
+    "朝": "early", "早饭": "early", "早餐": "early",
     "上午": "forenoon", "上昼": "forenoon",
     "正午": "noon", "中午": "noon", "晌午": "noon", "午间": "noon", "晏昼": "noon",
     "午饭": "noon", "午餐": "noon", "中饭": "noon",
@@ -60,7 +61,7 @@ _WORDS = {
     # A decimal, a count or a measure, not a month and a day: 1.5米, 2.13元, 3-14岁.
     "NO_UNIT": r"(?!\s?[\d.:/%-]|\s?(?:[米岁元块万千亿公里斤吨寸尺厘年倍分度折个位名点角多人月]|k[mg]|cm|m\b))",
     "BY_A_TIME": r"(?=[日号]|\s*,?\s*(?:[凌清早上中正午下傍晚夜深半]|那天|当天|这天|\d{1,2}[:点时]|[拍看见在于]))",
-    "PART_AHEAD": r"[晚夜早晨午下上中凌傍]",
+    "PART_AHEAD": r"[晚夜早晨午下上中凌傍朝]",
     "FEASTS": _any_of([n for n in calendars.NAMES if not n.isascii() and n not in _AMBIGUOUS_FEASTS]),
     "EN_FEASTS": _any_of([n for n in calendars.NAMES if n.isascii()]),
     "FEAST_SAID": r"(?=节|日|期间|假|长假|小?黄金周|那天|那晚|当天|放假|上午|下午|中午|早|晚|夜|凌晨|傍晚)",
@@ -68,17 +69,23 @@ _WORDS = {
     r"(?!\s*(?:快乐|将至|快到|快要|临近|回家|团圆|之?前|以前|前夕|礼|路|街|广场|大道|村|社区|小区|公园|桥|站|口岸|学校"
     r"|小学|中学|版|促销|活动))",
     # A bare 晚 or 早 is a part of the day after a day or before a clock: 2月9日晚, 晚8点; not 晚了, 早餐.
-    "LONE_PART": r"(?<=[今昨前寻琴当天日号一二三四五六末庆旦秋节夕年]){c}{no}|(?<=\d){c}{no}|(?<=[\d日号]\s){c}{no}"
+    "LONE_PART": r"(?<=[今昨前寻琴当天日号一二三四五六十卅末庆旦秋节夕年]){c}{no}|(?<=\d){c}{no}|(?<=[\d日号天][\s,]){c}{no}"
     r"|(?<![最太很提趁迟早]){c}(?=\s?(?:\d{{1,2}}|[〇一二三四五六七八九十]{{1,3}})[点时:])",
 }
 
-_NUMBER_RULES = (
+_FREE_NUMBER_RULES = (
     ("iso", r"(?<!\d){YEAR}-\d\d-\d\dt\d\d:\d\d(?::\d\d(?:\.\d{{1,9}})?)?(?:z|[+-]\d\d:?\d\d)?(?!\d)"),
-    ("ymd", r"(?<!\d){YEAR}\s?(?:年|[-/.])\s?\d{{1,2}}\s?(?:月|[-/.])\s?\d{{1,2}}(?!\d)(?:\s?[日号])?"),
     ("ymd8", r"(?<!\d)20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?!\d)"),
+    ("nfeast", r"(?P<nfn>(?:十一|五一|六一|三八|五四){FEAST_SAID})" + "{FEAST_TAIL_N}"),
+    ("zhpart", r"一大早|一早"),
+)  # fmt: skip
+
+_NUMBER_RULES = (
+    ("ymd", r"(?<!\d){YEAR}\s?(?:年|[-/.])\s?\d{{1,2}}\s?(?:月|[-/.])\s?\d{{1,2}}(?!\d)(?:\s?[日号])?"),
     ("ymdzh", r"(?:[二一][〇一二三四五六七八九]{{3}}|(?<!\d)\d\d)年\s?{NUM}月\s?{NUM}[日号]"),
     ("ym", r"(?<!\d)(?:{YEAR}\s?年|{YEAR}[-/.])\s?{NUM}(?!\d)月?份?(?:初|上旬|中旬|下旬|底|末)?"),
     ("yfeast", r"(?<!\d)(?P<fy>{YEAR})\s?年的?(?P<yfn>{FEASTS}|十一|五一|六一|国庆|元宵|小年)" + "{FEAST_TAIL_Y}"),
+    ("ymd2", r"(?<![\d.:/-])(?:0[5-9]|[123]\d)(?P<y2>[./-])(?:0?[1-9]|1[0-2])(?P=y2)(?:0?[1-9]|[12]\d|3[01])(?![\d.:/-])"),
     ("dmy", r"(?<![\d./])(?P<dmy1>\d{{1,2}})(?P<dmysep>[/.-])(?P<dmy2>\d{{1,2}})(?P=dmysep)(?P<dmy3>{YEAR})(?!\d)"),
     ("year", r"(?<!\d){YEAR}年?(?!\d)"),
     ("nlunar", r"(?P<lm3>[一二三四五六七八九十]|十一|十二)月"
@@ -88,22 +95,20 @@ _NUMBER_RULES = (
     ("md", r"(?<![\d.])(?P<mdm>{NUM})\s?月\s?(?P<mdd>{NUM})(?:\s?[日号](?!线|楼|院)|(?![\d个年岁天后前]))"),
     ("month", r"(?<![\d.第])(?P<mon>{NUM})月份"),
     ("mdslash", r"(?<![\d./:-])(?:0?[1-9]|1[0-2])/(?:0?[1-9]|[12]\d|3[01])(?![\d/]){NO_UNIT}(?![a-z])"),
-    ("mddot", r"(?<![\d./:a-z-])(?:0?[1-9]|1[0-2])\.(?:(?:0[1-9]|[12]\d|3[01])(?!\d){NO_UNIT}"
+    ("mddot", r"(?<![\d./:a-z-])(?:0?[1-9]|1[0-2])\.(?!\d{{1,2}}\s?[ap]\.?m)(?:(?:0[1-9]|[12]\d|3[01])(?!\d){NO_UNIT}"
      r"|[1-9](?!\d){NO_UNIT}{BY_A_TIME})"),
     ("mddash", r"(?<![\d./:a-z-])(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])|[1-9]-(?:1[3-9]|2\d|3[01]))(?!\d){NO_UNIT}"),
     ("ago", r"(?P<an>\d{{1,3}}(?:\.\d)?|[好十]?几|数|一个半|两个半|两三|三四|四五|五六|七八|一两|半|{NUM})"
      r"(?P<ab>来|多)?\s?个?(?P<ah>半|多)?\s?"
-     r"(?P<au>小时|钟头|分钟|分|刻钟|天|日|周|星期|礼拜|月|年|min|h)(?P<am>多|左右)?(?:之|以)?前(?![台面往方门期后晚夜])"),
+     r"(?P<au>小时|钟头|分钟|分|刻钟|天|日|周|星期|礼拜|月|年|min|h)(?P<am>多|左右)?(?:之|以)?前(?![台面往方门期后])"),
     ("bareday", r"{NO_ADDRESS}(?P<bd>[12]\d|3[01]|[1-9]|[二三]?十[一二三四五六七八九]?|[一二三四五六七八九])[日号]"
      r"{NOT_A_DAY}(?!前)"),
-    ("nfeast", r"(?P<nfn>(?:十一|五一|六一|三八|五四){FEAST_SAID})" + "{FEAST_TAIL_N}"),
     ("clocks", r"(?<![\d./])(?<!\d:)(?:(?P<c1>{NUM})(?:点钟?|时)?\s?(?P<cs>[、,]|到|至|~|-|或)\s?"
      r"|(?P<c0>[一二三四五六七八](?=[二三四五六七八九][点时])|九(?=十[点时])))(?P<c2>{NUM})[点时](?!\d)(?P<ct>钟|左右|多|半)?"),
     ("hm", r"(?<![\d./])(?<!\d:)(?P<h>[01]?\d|2[0-4]):(?P<m>[0-5]\d)(?::[0-5]\d)?(?![\d:])"
-     r"\s?(?P<hp>[ap]\.?m\b\.?)?(?P<ht>左右|许|前后|多)?"),
-    ("zhpart", r"一大早|一早"),
+     r"\s?分?(?P<hp>[ap]\.?m\b\.?)?(?P<ht>左右|许|前后|多)?"),
     ("rangepm", r"(?<![\d.:/-])\b(?P<r1>\d{{1,2}})\s?(?:-|to|or)\s?(?P<r2>\d{{1,2}})\s?(?P<rp>[ap])\.?m\b\.?"),
-    ("clockpm", r"(?<![\d.:/])\b(?P<e1>\d{{1,2}})\s?(?:(?P<ep>[ap])\.?m\b\.?|o'?clock\b)"),
+    ("clockpm", r"(?<![\d.:/])\b(?P<e1>\d{{1,2}})(?:\.(?P<e2>[0-5]\d))?\s?(?:(?P<ep>[ap])\.?m\b\.?|o'?clock\b)"),
     ("enago", r"\b(?P<en>\d{{1,3}})[\s-]?{EN_AGO}"),
     ("endmy", r"\b(?P<ed2>\d{{1,2}})(?:st|nd|rd|th)?\s(?:of\s)?(?P<em2>{EN_MONTH})(?![a-z])(?:,?\s?(?P<ey2>{YEAR})\b)?"),
     ("clock", r"(?<![\d./第])(?<!\d:)(?P<ch>{NUM}){CLOCK_TAIL}"),
@@ -120,7 +125,7 @@ _CHINESE_RULES = (
     ("wfeast", r"(?P<wfy>今年|去年|前年)的?(?P<wfn>{FEASTS}|十一|五一|六一|国庆|元宵|小年)" + "{FEAST_TAIL_W}"),
     ("vago", r"(?P<van>[好十]?几|数|半|两三)(?P<vab>来|多)?\s?个?(?P<vah>半|多)?\s?"
      r"(?P<vau>小时|钟头|分钟|分|刻钟|天|日|周|星期|礼拜|月|年)"
-     r"(?P<vam>多|左右)?(?:之|以)?前(?![台面往方门期后晚夜])"),
+     r"(?P<vam>多|左右)?(?:之|以)?前(?![台面往方门期后])"),
     ("daynum", r"(?P<dm>本月|上个?月|这个月|当月)(?P<dd>{NUM})[日号](?![线楼])"),
     ("lastspan", r"(?P<lw>上上|上|这|本)个?(?P<lu>周|星期|礼拜|月)(?![一二三四五六日天末1-7\d初底末上中下刊边围])"),
     ("weekday", r"(?<![一二两三四五六七八九十每几半])(?P<ww>上上|上|这|本|今|下下|下)?个?"
@@ -130,7 +135,8 @@ _CHINESE_RULES = (
      r"|大?后[天日]|明[天日儿]|明(?=[晚早])"
      r"|次日|翌日"),
     ("fewdays", r"前(?P<fd>几|两|三|些)[天日]|[这近](?P<fd2>几|两|三)[天日]"),
-    ("now", r"刚刚(?!满|会|学|好|出生|够|能|断奶|毕业|结婚)|刚才|方才|适才|啱啱"
+    ("now", r"头先|先头|一会儿?(?:之|以)?前"
+     r"|(?<=[,\s。])现在(?=[!。]|$)|刚刚(?!满|会|学|好|出生|够|能|断奶|毕业|结婚)|刚才|方才|适才|啱啱"
      r"|刚(?=才|拍|看|见|在|路过|经过|遇|发现|从|到|碰|撞|走|回|下班|下车|出[门站地]|逛)"
      r"|现在(?=就在|正|仍在|还在"
      r"|也?在(?!找|家|医院|派出所|救助站))"
@@ -138,8 +144,9 @@ _CHINESE_RULES = (
     ("feast", r"(?P<fn>{FEASTS}|过年(?=的时候|期间|时|那)|(?:元宵|国庆|小年)(?!路|街|广场))" + "{FEAST_TAIL_F}"),
     ("almost", r"(?P<cb>快|将近|接近|临近|不到)(?P<ach>{NUM}){CLOCK_TAIL_A}"),
     ("part", r"天刚亮|天亮|凌晨|拂晓|黎明|清晨|大清早|清早|早晨|大?早上|上午|正午|中午|晌午|午间|午后|下午|下晚|傍晚|黄昏"
-     r"|晚上|晚间|夜晚|当晚|夜里|夜间|大半夜|深夜|半夜|午夜|子夜|上昼|下昼|晏昼|朝早|(?<=[今昨凌])晨"
-     r"|(?:[早午晚]饭|[早午晚]餐|中饭|下班|放学)(?=时|的时候|那会|点|后|前后|路上|高峰)|{LONE_EARLY}|{LONE_NIGHT}"),
+     r"|晚上|晚间|夜晚|当晚|夜里|夜间|大半夜|深夜|半夜三更|半夜|午夜|子夜|上昼|下昼|晏昼|朝早|(?<=[今昨凌])晨|(?<=[今昨寻琴])朝"
+     r"|(?:[早午晚]饭|[早午晚]餐|中饭|下班|放学)(?:时间|时候|时分|时|的时候|那会儿?|后|前后|路上|途中|高峰|(?=路过|经过|回家))"
+     r"|天(?:刚)?黑(?=了|后|的时候|以后|之后)|{LONE_EARLY}|{LONE_NIGHT}"),
 )  # fmt: skip
 
 _ENGLISH_RULES = (
@@ -150,6 +157,7 @@ _ENGLISH_RULES = (
     ("enweek", r"\b(?:(?P<ew>last|this|past|next|every|on)\s)?(?P<ed3>{EN_DAY})(?P<es>s)?\b(?!\.[a-z])"
      r"|\b(?:(?P<ew2>last|this|over the|next|every)\s)?weekend\b|\blast week\b|\blast month\b"),
     ("enfeast", r"\b(?P<enf>{EN_FEASTS})\b"),
+    ("pmclock", r"\b(?P<pmh>[ap])m\s?(?P<pm1>\d{{1,2}})(?:[:点](?P<pm2>[0-5]\d))?(?!\d)[点分]?"),
     ("half", r"\b(?P<eq>half past|quarter past|quarter to)\s(?P<eqh>{EN_NUM})\b"),
     ("wclock", r"\b(?P<we1>{EN_NUM})\s(?:(?P<wep>[ap])\.?m\b\.?|o'?clock\b)"),
     ("enat", r"\bat\s(?:about\s|around\s)?(?P<ea>1[0-2]|[1-9])\b(?!\s?(?:st|nd|rd|th|[ap]\.?m|years?|kids|children|people|boys"
@@ -183,16 +191,21 @@ def _filled(rules: tuple[tuple[str, str], ...]) -> str:
     return "|".join(f"(?P<{name}>{pattern.format(**words)})" for name, pattern in rules)
 
 
-_NUMBER_HEADS = r"\d〇一二三四五六七八九十廿卅两"
+_NUMBERS = r"\d〇一二三四五六七八九十廿卅两"
+# A number in a time is followed by one of these: 一个小孩 and 两名 stop here.
+_AFTER_NUMBER = rf"[{_NUMBERS}.]{{1,4}}\s?(?:[年月日号点时:./~\-半几多来、,到至或天周分刻星礼小钟a-z]|个[半多小钟月星礼])"
+# What a time in Chinese words begins with; characters of everyday words only together with the next one.
+_RARE_HEADS = "农阴旧正腊冬初本今去前几半周星礼昨寻琴后明次翌近刚方适啱头现此快将接临凌拂黎清早晌午傍黄晚夜深朝晏晨放"
+_RARE_HEADS += "".join(sorted({name[0] for name in calendars.NAMES if not name.isascii()} - set(_RARE_HEADS + "小大中年")))
 _CHINESE_HEADS = (
-    "农阴旧正腊冬大年初上本这今去前好几数半周星礼下昨寻琴后明次翌近刚方适啱现此快将接临不过凌拂黎天清早中晌午傍黄晚夜"
-    "当深子朝晏晨放"
+    rf"[{_RARE_HEADS}]|子夜|不到|大[前后年清早半]|上[上个午月周星礼昼]|先头|一会|下[下个午周星礼班晚昼]|中[午饭秋元]|天[刚亮黑]|年[初三卅]"
+    r"|这[个周几两星礼月]|好几|数[小分天日周月年个]|当[晚月]|过年|小年"
 )
-_CHINESE_HEADS += "".join(sorted({name[0] for name in calendars.NAMES if not name.isascii()} - set(_CHINESE_HEADS)))
 
 FIND = re.compile(
-    f"(?=[{_NUMBER_HEADS}])(?:{_filled(_NUMBER_RULES)})"
-    f"|(?=[{_CHINESE_HEADS}])(?:{_filled(_CHINESE_RULES)})"
-    f"|(?<![a-z])(?=[a-z])(?:{_filled(_ENGLISH_RULES)})"
+    f"(?=[{_NUMBERS}])(?:{_filled(_FREE_NUMBER_RULES)}|(?={_AFTER_NUMBER})(?:{_filled(_NUMBER_RULES)}))"
+    f"|(?={_CHINESE_HEADS})(?:{_filled(_CHINESE_RULES)})"
+    f"|(?<![a-z])(?=[a-z])(?:{_filled(_ENGLISH_RULES)})",
+    re.ASCII,  # so that \b stands between a Latin and a Chinese character
 )
 """Finds the next time in normalised text; ``lastgroup`` names the rule."""

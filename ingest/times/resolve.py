@@ -36,7 +36,7 @@ WINDOWS: dict[str, tuple[float, float]] = {
 }  # fmt: skip
 
 _PM_PARTS = frozenset({"afternoon", "early_afternoon", "late_afternoon", "dusk", "dinner", "evening"})
-_NIGHT_PARTS = frozenset({"night", "late", "deep", "midnight"})
+NIGHT_PARTS = frozenset({"night", "late", "deep", "midnight"})
 
 
 class Interval(NamedTuple):
@@ -187,7 +187,7 @@ def _hour(clock: Clock, hour: int, parts: tuple[str, ...]) -> float | None:
         return hour % 12 + (12 if clock.pm else 0)
     if clock.digital and hour > 12:
         return hour
-    nights = [p for p in parts if p in _NIGHT_PARTS]
+    nights = [p for p in parts if p in NIGHT_PARTS]
     if "small_hours" in parts:
         return (0 if hour == 12 else hour) + (24 if nights else 0)  # 昨晚凌晨1点 is the morning after
     if nights:
@@ -237,7 +237,7 @@ def _within_day(phrase: Phrase) -> list[tuple[timedelta, timedelta, Grain]]:
         if not parts:
             return [(timedelta(), DAY, Grain.DAY)]
         low, high = WINDOWS[parts[-1]]
-        if parts[-1] == "small_hours" and len(parts) > 1 and parts[0] in _NIGHT_PARTS:
+        if parts[-1] == "small_hours" and len(parts) > 1 and parts[0] in NIGHT_PARTS:
             low, high = low + 24, high + 24
         return [(timedelta(hours=low), timedelta(hours=high), Grain.PART_OF_DAY)]
     out = []

@@ -103,6 +103,11 @@ def _ymdzh(m: Match, word: str) -> Read:
     return _day_of(None if year is None else year + 2000 if year < 100 else year, number(month.strip()), number(day.strip()))
 
 
+def _ymd2(m: Match, word: str) -> Read:
+    year, month, day = (int(n) for n in re.findall(r"\d+", word))
+    return _day_of(2000 + year, month, day)
+
+
 def _dmy(m: Match, word: str) -> Read:
     """Day first unless only month first can be."""
     first, second, year = int(m["dmy1"]), int(m["dmy2"]), int(m["dmy3"])
@@ -156,11 +161,12 @@ def _mdpair(m: Match, word: str) -> Read:
     return _day_of(None, int(month), int(day))
 
 
+_DAY = 1440
 _UNIT_MINUTES = {
     "小时": 60, "钟头": 60, "h": 60, "分钟": 1, "分": 1, "min": 1, "刻钟": 15, "天": 1440, "日": 1440, "周": 10080,
     "星期": 10080, "礼拜": 10080, "月": 43800, "年": 525960,
 }  # fmt: skip
-_VAGUE = {
+_VAGUE: dict[str, tuple[float, float]] = {
     "几": (2, 6), "好几": (3, 9), "十几": (11, 19), "数": (2, 6), "两三": (2, 3), "三四": (3, 4), "四五": (4, 5), "五六": (5, 6),
     "七八": (7, 8), "一两": (1, 2), "一个半": (1.5, 1.5), "两个半": (2.5, 2.5), "半": (0.5, 0.5),
 }  # fmt: skip
@@ -174,12 +180,14 @@ def _ago(name: str, unit: str, *, half: bool, more: bool) -> Read:
         exact = float(name) if re.fullmatch(r"[\d.]+", name) else number(name)
         if exact is None:
             return None
-        low = high = exact
+        low = high = float(exact)
     if half:
         low, high = low + 0.5, high + 0.5
     if more:
         high = low + (0.5 if low < 1 else 1 if low < 10 else 5)
     minutes = _UNIT_MINUTES[unit]
+    if minutes == _DAY and low == high and low.is_integer():
+        return Kind.DAY, -int(low)  # 三天前 names a day, and may go on: 三天前的晚上
     return (Kind.AGO, (low * minutes, high * minutes)) if high else None
 
 
@@ -192,7 +200,9 @@ def _vago(m: Match, word: str) -> Read:
 
 
 _EN_UNITS = {"s": 1 / 60, "m": 1, "h": 60, "d": 1440, "n": 1440, "w": 10080, "y": 525960}
-_EN_VAGUE = {"half an": (0.5, 0.5), "a couple of": (2, 2), "couple of": (2, 2), "a few": (2, 6), "few": (2, 6), "several": (3, 7)}
+_EN_VAGUE: dict[str, tuple[float, float]] = {
+    "half an": (0.5, 0.5), "a couple of": (2.0, 2.0), "couple of": (2.0, 2.0), "a few": (2, 6), "few": (2, 6), "several": (3, 7),
+}  # fmt: skip
 
 
 def _enago(name: str, unit: str, half: str | None) -> Read:
@@ -200,6 +210,8 @@ def _enago(name: str, unit: str, half: str | None) -> Read:
     exact = float(number(name) or 0)
     low, high = _EN_VAGUE.get(name, (exact, exact))
     extra = 0.5 if half else 0
+    if minutes == _DAY and low == high and low.is_integer() and not half:
+        return Kind.DAY, -int(low)
     return (Kind.AGO, ((low + extra) * minutes, (high + extra) * minutes)) if high else None
 
 
@@ -271,7 +283,7 @@ def _clock(m: Match, hour_word: str, s: str = "", *, before: bool = False) -> Re
 
 
 def _part(m: Match, word: str) -> Read:
-    return Kind.PART, PARTS[word]
+    return Kind.PART, PARTS[word if word in PARTS else word[:2]]
 
 
 def _endate(month: str, day: str, year: str | None) -> Read:
@@ -304,14 +316,17 @@ def _rangepm(m: Match, word: str) -> Read:
     return (Kind.CLOCK, Clock(first, until=second, pm=m["rp"] == "p")) if 0 < first < second <= 12 else None
 
 
-def _clockpm(word: str, half_day: str | None) -> Read:
+def _clockpm(word: str, half_day: str | None, minute: str | None = None) -> Read:
     hour = number(word)
     pm = None if half_day is None else half_day == "p"
-    return (Kind.CLOCK, Clock(hour, pm=pm)) if hour and hour <= (24 if pm is None else 12) else None
+    if not hour or hour > (24 if pm is None else 12):
+        return None
+    return Kind.CLOCK, Clock(hour, int(minute or 0), digital=minute is not None, pm=pm)
 
 
 _READERS: dict[str, Callable[[Match, str], Read]] = {
-    "iso": _iso, "ymd": _ymd, "ymd8": _ymd8, "ymdzh": _ymdzh, "ym": _ym, "dmy": _dmy, "year": _trap, "newyear": _newyear,
+    "iso": _iso, "ymd": _ymd, "ymd8": _ymd8, "ymdzh": _ymdzh, "ym": _ym, "dmy": _dmy, "ymd2": _ymd2, "year": _trap,
+    "newyear": _newyear,
     "mdy": _mdy, "mdslash": _mdpair, "mddot": _mdpair, "mddash": _mdpair, "ago": _zhago, "vago": _vago, "lastspan": _lastspan,
     "weekday": _weekday, "rel": _rel, "fewdays": _fewdays, "now": _now, "clocks": _clocks, "hm": _hm, "part": _part,
     "zhpart": _part, "enrel": _enrel, "enweek": _enweek, "half": _half, "rangepm": _rangepm, "ennow": _now, "enpart": _part,
@@ -334,8 +349,9 @@ _READERS: dict[str, Callable[[Match, str], Read]] = {
     "wago": lambda m, w: _enago(m["wen"], m["euw"], m["ehw"]),
     "endate": lambda m, w: _endate(m["em"], m["ed"], m["ey"]),
     "endmy": lambda m, w: _endate(m["em2"], m["ed2"], m["ey2"]),
-    "clockpm": lambda m, w: _clockpm(m["e1"], m["ep"]),
+    "clockpm": lambda m, w: _clockpm(m["e1"], m["ep"], m["e2"]),
     "wclock": lambda m, w: _clockpm(m["we1"], m["wep"]),
+    "pmclock": lambda m, w: _clockpm(m["pm1"], m["pmh"], m["pm2"]),
     "enat": lambda m, w: (Kind.CLOCK, Clock(int(m["ea"] or m["ea2"] or m["ea3"]), bare=True)),
 }  # fmt: skip
 
@@ -343,8 +359,8 @@ _READERS: dict[str, Callable[[Match, str], Read]] = {
 _NEEDS_CAPITAL = re.compile(r"\b(?:sun|sat|may|mar|march|mon|wed)\b")
 _CASED = frozenset({"endate", "endmy", "enweek"})
 # Words that say a day and a part of it at once.
-_NIGHTS = re.compile(r"night$|夜$")
-_WITH_NIGHT = frozenset({"enrel", "feast", "wfeast", "yfeast"})
+_NIGHTS = re.compile(r"night$|nights ago$|夜$")
+_WITH_NIGHT = frozenset({"enrel", "enago", "wago", "feast", "wfeast", "yfeast"})
 
 
 def tokens(text: str, original: str) -> Iterator[Token]:
