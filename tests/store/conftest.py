@@ -71,12 +71,12 @@ def store(tmp_path: Path, migrated: Path, clock: StoppedClock) -> Iterator[Store
     opened.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def stream() -> Stream:
     return Stream("weibo", StreamKind.HASHTAG, "随手拍照解救乞讨儿童")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_post() -> Callable[..., Post]:
     plain = Post(
         platform="weibo",
@@ -97,7 +97,7 @@ def make_post() -> Callable[..., Post]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_face() -> Callable[..., Face]:
     def make(seed: int = 1, **changes: object) -> Face:
         vector = np.random.default_rng(seed).normal(size=128).astype(np.float32)
@@ -106,7 +106,7 @@ def make_face() -> Callable[..., Face]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_photo() -> Callable[..., photos.StoredPhoto]:
     def make(tx: Tx, sha256: str = "a" * 64, phash: str = "00ff00ff00ff00ff") -> photos.StoredPhoto:
         return photos.save(tx, sha256=sha256, phash=phash, width_px=640, height_px=480, format="JPEG", size_bytes=12345)

@@ -201,9 +201,9 @@ def test_a_flood_from_one_account_does_not_delay_another(store, stream, make_pos
 
 
 def test_a_flood_leaves_an_honest_post_to_the_first_round(store, stream, make_post, clock):
-    """2,000 posts from 50 accounts, a fifth of them new ones: an honest post that comes last is among the first 51."""
+    """1,000 posts from 50 accounts, a fifth of them new ones: an honest post that comes last is among the first 51."""
     new, old = clock.now - timedelta(days=1), clock.now - timedelta(days=900)
-    for page in range(20):
+    for page in range(10):
         authors = [Author(f"f{n % 50}", "flood", created_at=new if n % 5 == 0 else old) for n in range(100)]
         with store.write() as tx:
             items = [replace(make_post(f"{page}-{n}"), author=author) for n, author in enumerate(authors)]
