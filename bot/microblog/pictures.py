@@ -59,6 +59,6 @@ def received(data: bytes) -> bytes:
 
 def _jpeg(picture: Image.Image, quality: int) -> bytes:
     out = io.BytesIO()
-    picture.info.clear()
+    picture.info.clear()  # Pillow carries a JPEG comment over from there
     picture.save(out, "JPEG", quality=quality)
     return out.getvalue()

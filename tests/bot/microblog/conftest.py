@@ -105,7 +105,7 @@ def jpeg() -> Callable[..., bytes]:
             record[0x0110] = "SECRETCAM"
             record[0x0112] = 6
             record.get_ifd(0x8825)[1] = "N"
-        Image.new("RGB", (width, height), colour).save(out, "JPEG", exif=record)
+        Image.new("RGB", (width, height), colour).save(out, "JPEG", exif=record, comment=b"SECRETCOMMENT" if exif else b"")
         return out.getvalue()
 
     return made

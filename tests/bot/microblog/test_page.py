@@ -62,12 +62,13 @@ def test_the_photos_record_is_taken_off_and_its_turn_kept(mb: Microblog, jpeg: C
     """An upload loses EXIF and GPS as on the real platforms, and stands upright (orientation 6: 320 x 240 becomes 240 x 320)."""
     data = jpeg(exif=True)
     assert b"SECRETCAM" in data
+    assert b"SECRETCOMMENT" in data
     assert send(mb, [data], side="x", text="x").status_code == 303
     kept = mb.world.photos[mb.world.timeline()[0].photos[0]]
     with Image.open(io.BytesIO(kept.data)) as picture:
         assert dict(picture.getexif()) == {}
         assert picture.size == (240, 320)
-    assert b"SECRETCAM" not in kept.data
+    assert b"SECRET" not in kept.data
 
 
 @pytest.mark.parametrize(
