@@ -137,9 +137,13 @@ class Calibration:
         """False candidates per photo of a stranger at or above ``score``."""
         return self.groups[group].tail.rate(score)
 
+    def share(self, score: float, group: Group = Group.CHILD) -> float:
+        """The share of strangers' photos with anyone at or above ``score``."""
+        return 1.0 - math.exp(-self.strangers(score, group))
+
     def one_in(self, score: float, group: Group = Group.CHILD) -> int:
         """'About 1 in N photos of strangers reaches this': N, two significant digits, at most 10 million."""
-        reached = 1.0 - math.exp(-self.strangers(score, group))
+        reached = self.share(score, group)
         number = 10_000_000.0 if reached < 1e-7 else 1.0 / reached
         step = 10 ** max(0, int(math.log10(number)) - 1)
         return int(round(number / step) * step)

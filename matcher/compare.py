@@ -60,11 +60,14 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """The best score of one searched face on the calibration's scale: what the drift histogram collects."""
+    """How unusual the best score of one searched face was: the share of strangers' photos that should reach it.
+
+    This is what the drift histogram counts (:meth:`matcher.drift.Drift.observe`).
+    """
 
     face_index: int
     quality: FaceQuality
-    score: float
+    share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,9 @@ def search(
     observed: list[Observation] = []
     for row, face in enumerate(searched):
         order = np.lexsort((hits.case_ids[row], -scores[row]))
-        observed.append(Observation(face.index, face.quality, float(scores[row, order[0]])))
+        best = order[0]
+        group = gallery.group_of(int(hits.case_ids[row, best]))
+        observed.append(Observation(face.index, face.quality, calibration.share(float(scores[row, best]), group)))
         ranked = [(int(hits.case_ids[row, i]), float(hits.scores[row, i]), float(scores[row, i])) for i in order]
         allowed = [entry for entry in ranked if (face.index, entry[0]) not in rejected][:keep]
         matches += _of_face(face, allowed, gallery, calibration)
