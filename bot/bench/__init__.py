@@ -1,4 +1,4 @@
-"""Measurements: one file = one bench. Each defines ``run(quick) -> Result``; figures are ratios against a yardstick of the same run."""
+"""Measurements: one file = one bench = ``run(quick) -> Result``. Figures are ratios against a yardstick of the same run."""
 
 from bot.bench.base import Figure, Result
 

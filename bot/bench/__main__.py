@@ -25,7 +25,7 @@ def names() -> list[str]:
 
 def main() -> int:
     """Run what was asked for. Returns 1 where a figure is worse than half of the compared run's."""
-    parser = argparse.ArgumentParser(prog="./run.sh bench", description="Measures, as ratios against a yardstick of the same run.")
+    parser = argparse.ArgumentParser(prog="./run.sh bench", description="Ratios against a yardstick of the same run.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(names())}; all where none is named")
     parser.add_argument("--full", action="store_true", help="larger sizes; minutes instead of seconds")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -69,9 +69,8 @@ def show(result: Result) -> None:
 
 def compare(results: list[Result], path: Path) -> int:
     """Hold ratios against an earlier run's; a ratio at half of what it was (or twice, where lower is better) is a finding."""
-    before = {
-        (r["name"], f["name"]): f["ratio"] for r in json.loads(path.read_text(encoding="utf-8")) for f in r["figures"] if f["ratio"]
-    }
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    before = {(r["name"], f["name"]): f["ratio"] for r in kept for f in r["figures"] if f["ratio"]}
     worse = []
     for result in results:
         for figure in result.figures:

@@ -45,7 +45,8 @@ def paired(ours: Callable[[], int], theirs: Callable[[], int], *, rounds: int = 
     """(our rate, their rate, median ratio), taken in turn, so that a machine that slows down slows both."""
     ours()
     theirs()
-    a, b = [], []
+    a: list[float] = []
+    b: list[float] = []
     for _ in range(rounds):
         for work, rates in ((ours, a), (theirs, b)):
             began = time.perf_counter()

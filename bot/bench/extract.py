@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from bot.bench.base import Figure, Result, paired, rate
 from ingest.when import resolve_when
@@ -72,7 +74,7 @@ def _yardstick(texts: tuple[str, ...]) -> tuple[Callable[[], int] | None, str]:
     """The library beside which we run, or None with the reason."""
     if importlib.util.find_spec("cnloc") is None:
         return None, "the ratio to cnloc: not installed (./run.sh bench installs requirements-bench.txt)"
-    import cnloc
+    cnloc: Any = importlib.import_module("cnloc")  # not always installed, and without types where it is
 
     few = texts[: len(TEXTS) * 5]
 
