@@ -202,6 +202,9 @@ _CHINESE_HEADS = (
     r"|这[个周几两星礼月]|好几|数[小分天日周月年个]|当[晚月]|过年|小年"
 )
 
+RULES = (*_FREE_NUMBER_RULES, *_NUMBER_RULES, *_CHINESE_RULES, *_ENGLISH_RULES)
+"""(name, pattern) of every rule, before its placeholders are filled."""
+
 FIND = re.compile(
     f"(?=[{_NUMBERS}])(?:{_filled(_FREE_NUMBER_RULES)}|(?={_AFTER_NUMBER})(?:{_filled(_NUMBER_RULES)}))"
     f"|(?={_CHINESE_HEADS})(?:{_filled(_CHINESE_RULES)})"

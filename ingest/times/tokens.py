@@ -324,7 +324,7 @@ def _clockpm(word: str, half_day: str | None, minute: str | None = None) -> Read
     return Kind.CLOCK, Clock(hour, int(minute or 0), digital=minute is not None, pm=pm)
 
 
-_READERS: dict[str, Callable[[Match, str], Read]] = {
+READERS: dict[str, Callable[[Match, str], Read]] = {
     "iso": _iso, "ymd": _ymd, "ymd8": _ymd8, "ymdzh": _ymdzh, "ym": _ym, "dmy": _dmy, "ymd2": _ymd2, "year": _trap,
     "newyear": _newyear,
     "mdy": _mdy, "mdslash": _mdpair, "mddot": _mdpair, "mddash": _mdpair, "ago": _zhago, "vago": _vago, "lastspan": _lastspan,
@@ -372,7 +372,7 @@ def tokens(text: str, original: str) -> Iterator[Token]:
             short = _NEEDS_CAPITAL.search(word)
             if short and not original[start + short.start()].isupper():
                 continue
-        read = _READERS[name](m, word)
+        read = READERS[name](m, word)
         if read is not None:
             if name in _WITH_NIGHT and _NIGHTS.search(word):
                 yield Token(Kind.PART, start, end, "night")
