@@ -18,7 +18,8 @@ MAX_CHARS = 25_000
 """Longer texts are read up to here: X allows 25,000 characters, Weibo fewer."""
 
 _ANOTHER_DAY = re.compile(
-    r"昨[天日晚夜]|前[天日晚]|前几天|上周|上个?月|去年|上星期|周末|礼拜|几天前|yesterday|last (?:week|night|month)|days? ago", re.IGNORECASE
+    "昨[天日晚夜]|前[天日晚]|前几天|上周|上个?月|去年|上星期|周末|礼拜|几天前|yesterday|last (?:week|night|month)|days? ago",
+    re.IGNORECASE,
 )
 
 

@@ -58,49 +58,31 @@ def widest(senses: tuple[Sense, ...]) -> tuple[Sense, ...]:
     return provinces or senses
 
 
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 GENERIC = frozenset({"郊区", "城区", "矿区", "市中区", "新区", "市区", "县城"})
 
-WEAK_PREFECTURES = frozenset(
-    (
-        "安康 来宾 日照 中山 阿里 白银 开封 北海 大理 和田 朝阳 玉树 黄山 长治 海东 海西 海北 兴安 怒江 红河 文山 大庆 大同 安顺 凉山"
-        " 黄南 甘南 黔南 白山 黑河 中卫 金昌 临夏 保山"
-    ).split()
+WEAK_PREFECTURES = _words(
+    "安康 来宾 日照 中山 阿里 白银 开封 北海 大理 和田 朝阳 玉树 黄山 长治 海东 海西 海北 兴安 怒江 红河 文山 大庆 大同"
+    " 安顺 凉山 黄南 甘南 黔南 白山 黑河 中卫 金昌 临夏 保山"
 )
 """Short names of prefectures that are also words, mountains, parks or people's names."""
 
-COMMON_WORDS = frozenset(
-    (
-        "东方 合作 双河 新星 白杨 永安 永康 江山 高安 乐平 福安 南安 石狮 海城 大安 安达 海林 宁安 新民 高平 安国 海阳 应城 天门"
-        " 赤壁 洪湖 洪江 乐昌 兴宁 阳春 台山 开平 文昌 康定 安宁 福泉 弥勒 大理 同仁 玉树 兴平 石首 当阳 合山 东兴 庐山 铁门关"
-        " 北流 信宜 化州 大冶 赤水 水富 开远 玉门 沙湾 和龙 双辽 同江 长安 建安 草湖 万源 通州 潮阳 明光 太和 新华"
-    ).split()
+COMMON_WORDS = _words(
+    "东方 合作 双河 新星 白杨 永安 永康 江山 高安 乐平 福安 南安 石狮 海城 大安 安达 海林 宁安 新民 高平 安国 海阳 应城 天门"
+    " 赤壁 洪湖 洪江 乐昌 兴宁 阳春 台山 开平 文昌 康定 安宁 福泉 弥勒 大理 同仁 玉树 兴平 石首 当阳 合山 东兴 庐山 铁门关"
+    " 北流 信宜 化州 大冶 赤水 水富 开远 玉门 沙湾 和龙 双辽 同江 长安 建安 草湖 万源 通州 潮阳 明光 太和 新华"
 )
 """Short names of county-level cities that are also words, persons' names or sights: they count beside their parent only."""
-
-NICKNAMES = {
-    "魔都": "310000", "申城": "310000", "沪上": "310000", "上海滩": "310000", "帝都": "110000", "首都": "110000", "京城": "110000",
-    "羊城": "440100", "妖都": "440100", "鹏城": "440300", "蓉城": "510100", "金陵": "320100", "冰城": "230100", "鹭岛": "350200",
-    "甬城": "330200", "津门": "120000", "天津卫": "120000", "泉城": "370100", "岛城": "370200", "滨城": "210200", "奉天": "210100",
-    "北平": "110000", "燕京": "110000",
-}  # fmt: skip
-WEAK_NICKNAMES = frozenset({"首都", "金陵", "燕京", "北平", "奉天", "滨城", "上海滩", "泉城", "岛城", "津门"})
 
 MOST_TOWNS = 8
 """Town names that more counties share (城关镇) say nothing."""
 
-ENGLISH = {
-    "harbin": "230100", "hohhot": "150100", "huhhot": "150100", "urumqi": "650100", "lhasa": "540100", "shaanxi": "610000",
-    "hong kong": "810000", "hongkong": "810000", "kowloon": "810000", "macau": "820000", "macao": "820000", "taiwan": "710000",
-    "taipei": "710000", "kaohsiung": "710000", "taichung": "710000", "tainan": "710000", "hsinchu": "710000", "keelung": "710000",
-    "inner mongolia": "150000", "tibet": "540000", "canton": "440100", "peking": "110000", "xi'an": "610100", "kashgar": "653100",
-    "ordos": "150600", "qiqihar": "230200", "jiamusi": "230800", "tai'an": "370900", "lu'an": "341500", "ya'an": "511800",
-    "ji'an": "360800", "yan'an": "610600", "hua'ian": "320800", "huai'an": "320800", "pu'er": "530800", "guang'an": "511600",
-    "shigatse": "540200", "golmud": "632801", "korla": "652801", "amoy": "350200", "chungking": "500000", "tientsin": "120000",
-    "tsingtao": "370200", "ji'nan": "370100", "jilin city": "220200", "jilin province": "220000", "hainan island": "460000", "kunshan": "320583", "yiwu": "330782", "pudong": "310115", "haidian": "110108",
-}  # fmt: skip
-
-RISKY_PINYIN = frozenset(
-    "chaoyang ali aba dali jian luan xian yaan puer anyang hami heihe yanan taian hetian baise beihai sanming hebi ankang haidong haixi haibei huangnan".split()
+RISKY_PINYIN = _words(
+    "chaoyang ali aba dali jian luan xian yaan puer anyang hami heihe yanan taian hetian baise beihai sanming hebi ankang"
+    " haidong haixi haibei huangnan"
 )
 """Readings that are English words, names or parts of other readings: they count capitalised behind in/at/near only."""
 
@@ -110,7 +92,7 @@ class Lexicon:
 
     def __init__(self) -> None:
         self._senses: dict[str, dict[str, Sense]] = {}
-        for add in (self._divisions, self._formers, self._nicknames, self._pinyin, self._landmarks, self._towns, self._words):
+        for add in (self._divisions, self._formers, self._aliases, self._pinyin, self._landmarks, self._towns, self._words):
             add()
         self.names = [Name.of(text, tuple(senses.values())) for text, senses in self._senses.items()]
         self._index = {name.text: index for index, name in enumerate(self.names)}
@@ -174,21 +156,21 @@ class Lexicon:
             elif short != today.short and not bearers:
                 self._add(short, former.today, "former", 3 if former.code.endswith("00") else 0)
 
-    def _nicknames(self) -> None:
-        for text, adcode in NICKNAMES.items():
-            self._add(text, adcode, "landmark", 1 if text in WEAK_NICKNAMES else 3)
+    def _aliases(self) -> None:
+        for row in data_rows("aliases.csv"):
+            kind: Kind = "pinyin" if row["name"].isascii() else "former"
+            self._add(row["name"], row["adcode"], kind, 1 if row["scope"] == "weak" else 3)
 
     def _pinyin(self) -> None:
-        for text, adcode in ENGLISH.items():
-            self._add(text, adcode, "pinyin", 3)
+        known = frozenset(self._senses)  # aliases such as shaanxi, macau
         for division in table():
-            if division.level == "county" or len(division.pinyin) < 3 or division.pinyin in ENGLISH:
+            if division.level == "county" or len(division.pinyin) < 3 or division.pinyin in known:
                 continue
             if division.adcode in ("610000", "810000", "820000"):
                 continue
             self._add(division.pinyin, division.adcode, "pinyin", 1 if division.pinyin in RISKY_PINYIN else 3)
         for division in table():
-            if division.level == "county" and division.pinyin not in ENGLISH and len(division.pinyin) > 4:
+            if division.level == "county" and division.pinyin not in known and len(division.pinyin) > 4:
                 self._add(division.pinyin, division.adcode, "pinyin", 0)
 
     def _landmarks(self) -> None:
@@ -207,10 +189,10 @@ class Lexicon:
             if table().get(row["adcode"]):
                 for name in row["names"].split():
                     counties.setdefault(name, []).append(row["adcode"])
+        inside = {division.adcode: Sense(division.adcode, "landmark", 0) for division in table()}
         for name, codes in counties.items():
             if len(codes) <= MOST_TOWNS and name not in self._senses:
-                for code in codes:
-                    self._add(name, code, "landmark", 0)
+                self._senses[name] = {code: inside[code] for code in codes}
 
     def _words(self) -> None:
         for row in data_rows("words.csv"):

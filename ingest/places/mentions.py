@@ -17,6 +17,7 @@ REASONS = {
     "person": "is part of a person's name, or is thanked",
     "appeal": "is where the writer asks for witnesses",
     "missing": "is where somebody went missing",
+    "general": "is said of another place or of places in general",
     "feature": "is part of a square's, park's or building's name",
 }
 """Why a name is not where the child was seen, in a reviewer's words."""
@@ -73,8 +74,8 @@ def find(prose: Prose) -> tuple[list[Mention], list[Mention]]:
         if cue.verdict in ("road", "goods", "feature") and end in starts:
             cue = Cue("sighting", "the name after it")  # 南京|新街口, 邢台|桥西区: the street is a name of its own
         mention = Mention(name, start, end, cue, name.senses, tagged)
-        harmless = cue.verdict in ("sighting", "plain") or (mention.is_landmark and cue.verdict in ("road", "institution", "goods"))
-        (accepted if harmless else refused).append(mention)
+        street = mention.is_landmark and cue.verdict in ("road", "institution", "goods")
+        (accepted if street or cue.verdict in ("sighting", "plain") else refused).append(mention)
     return accepted, refused
 
 

@@ -15,7 +15,10 @@ from ingest.places.normalise import Prose
 NEAR = 24
 """A street narrows an ambiguous district at most this many characters away."""
 
-_JOURNEY = re.compile(r"(?:到|至|去|往|开往|[-—~→])+$")
+_JOINED = re.compile(r"(?:到|至|去|往|开往|[-—~→、和与])+$")
+
+_DRAGS = frozenset({"origin", "missing", "destination", "person", "appeal", "general"})
+"""Verdicts on a name that hold for the names it is chained to as well."""
 
 MOST_ANCHORS = 16
 """Parents looked at for each name, the closest ones: a text that names more lists places, and stays linear this way."""
@@ -56,24 +59,21 @@ def _without_chained(
 ) -> list[Mention]:
     """``湖北黄冈的``: where a part of a chain of names is refused as somebody's home, so is the rest of the chain.
 
-    ``南宁到柳州的大巴上``: both ends of a journey are refused.
+    ``南宁到柳州的大巴``, ``北京、上海等大城市``: both ends of a journey and all of a list are refused.
     """
     by_end = {mention.end: mention for mention in accepted}
     by_start = {mention.start: mention for mention in accepted}
     dragged: set[int] = set()
-    for mention in list(refused):
-        if mention.cue.verdict not in ("origin", "missing", "destination", "person", "appeal"):
-            continue
-        beside = [by_end.get(mention.start), by_end.get(mention.start - 1), by_start.get(mention.end), by_start.get(mention.end + 1)]
-        journey = _JOURNEY.search(prose.prose, max(0, mention.start - 3), mention.start)
-        if mention.cue.verdict == "destination" and journey:
-            beside.append(by_end.get(journey.start()))
-        for other in beside:
-            if other is None or other.start in dragged:
-                continue
-            if _related(mention, other, divisions) or (journey and other.end == journey.start()):
+    queue = [mention for mention in refused if mention.cue.verdict in _DRAGS]
+    for mention in queue:
+        beside = [by_end.get(mention.start - gap) for gap in (0, 1)] + [by_start.get(mention.end + gap) for gap in (0, 1)]
+        joined = _JOINED.search(prose.prose, max(0, mention.start - 3), mention.start)
+        partner = by_end.get(joined.start()) if joined and mention.cue.verdict in ("destination", "general") else None
+        for other in (*beside, partner):
+            if other is not None and other.start not in dragged and (other is partner or _related(mention, other, divisions)):
                 dragged.add(other.start)
-                refused.append(replace(other, cue=mention.cue))
+                queue.append(replace(other, cue=mention.cue))
+                refused.append(queue[-1])
     return [mention for mention in accepted if mention.start not in dragged]
 
 

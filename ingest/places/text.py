@@ -24,10 +24,13 @@ MAX_ALTERNATIVES = 12
 RIVAL = 0.6
 """A group with at least this share of the best group's score leaves the place open."""
 
-_SEEING = re.compile(r"看到|看见|见到|见住|睇到|瞧见|发现|遇到|遇见|碰到|碰见|撞见|拍[到的了摄下]|偶遇|乞讨|要饭|讨饭|讨钱|要钱|行乞|跪|磕头|saw|seen|begging|spotted")
+_SEEING = re.compile(
+    "看到|看见|见到|睇到|瞧见|发现|遇到|遇见|碰到|碰见|撞见|拍[到的了摄下]|偶遇|乞讨|要饭|讨饭|讨钱|要钱|行乞|跪|磕头|saw|seen|begging|spotted"
+)
 _NOW = re.compile(r"现在|目前|今天|今早|今晚|今晨|刚|昨[天晚]|这次|此刻|现身|出现|最近")
 _ELSEWHERE = re.compile(
-    r"上次|去年|前年|以前|之前|曾经?|原来|先在|工作|上班|打工|上学|读书|住在|定居|出差|坐火车|坐车|也见过|见过|的朋友|(?:妈妈|爸爸|父母|家人|母亲|父亲|奶奶|爷爷|家)在"
+    "上次|去年|前年|以前|之前|曾经?|原来|先在|工作|上班|打工|上学|读书|住在|定居|出差|坐火车|坐车|也见过|见过|的朋友"
+    "|(?:妈妈|爸爸|父母|家人|母亲|父亲|奶奶|爷爷|(?<!大)家)在"
 )
 _CLAUSE_END = re.compile(r"[，,。；;!！?？\n\x00]|$")
 _AND = re.compile(r"[和与跟及、/或]|或者|以及|还有")
@@ -76,7 +79,8 @@ def _grouped(mentions: list[Mention], prose: str) -> list[Group]:
         code = mention.codes[0]
         key = divisions.prefecture_of(code) or code
         old = groups.get(key)
-        if old and mention.is_landmark and not mention.name.weight and divisions.ancestors(old.adcode)[0].level == "county":
+        named = old is not None and divisions.ancestors(old.adcode)[0].level == "county"
+        if old and named and mention.is_landmark and not mention.name.weight:
             code = old.adcode  # 龙华火车站: the district that is named outweighs the station everybody knows
         groups[key] = Group(_joint(old.adcode, code, divisions) if old else code, (old.score if old else 0.0) + score,
                             (*(old.mentions[:MAX_EVIDENCE] if old else ()), mention))  # fmt: skip
@@ -96,7 +100,8 @@ def _with_provinces(groups: list[Group], divisions: DivisionTable) -> list[Group
     """A province that was named adds its weight to the weightiest group inside it, and stands alone only without one."""
     out = {group.adcode: group for group in groups}
     for group in groups:
-        inner = [other for other in out.values() if other.adcode != group.adcode and divisions.contains(group.adcode, other.adcode)]
+        others = [other for other in out.values() if other.adcode != group.adcode]
+        inner = [other for other in others if divisions.contains(group.adcode, other.adcode)]
         if not inner:
             continue
         best = max(inner, key=lambda other: other.score)
@@ -140,7 +145,8 @@ def _decided(groups: list[Group], accepted: list[Mention], evidence: tuple[Evide
     rivals = [group.adcode for group in groups[1:] if group.score > best.score * RIVAL]
     if rivals:
         return Reading(None, (best.adcode, *rivals)[:MAX_ALTERNATIVES], Certainty.LOW, evidence)
-    sure = best.score >= 2 and len(groups) == 1 and any(_is_firm(mention) for mention in best.mentions)
+    hedged = any(mention.cue.hedged for mention in best.mentions)
+    sure = best.score >= 2 and len(groups) == 1 and not hedged and any(_is_firm(mention) for mention in best.mentions)
     return Reading(best.adcode, (), Certainty.HIGH if sure else Certainty.MEDIUM, evidence)
 
 
