@@ -14,10 +14,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ingest.times.context import around, refusal, seen_near
+from ingest.times.days import Unresolved
 from ingest.times.normalise import mask, normalise
 from ingest.times.phrases import Phrase, phrases
-from ingest.times.resolve import CHINA, NIGHT_PARTS, Interval, Unresolved, resolve
-from ingest.times.tokens import Kind, tokens
+from ingest.times.pieces import Kind
+from ingest.times.resolve import CHINA, NIGHT_PARTS, Interval, resolve
+from ingest.times.tokens import tokens
 from store.model import Certainty, Evidence, Grain, When
 
 __all__ = ["resolve_when"]

@@ -9,7 +9,7 @@ import re
 from typing import NamedTuple
 
 from ingest.times.phrases import Phrase
-from ingest.times.tokens import Kind
+from ingest.times.pieces import Kind
 
 BACK, AHEAD, NEAR = 40, 60, 30
 

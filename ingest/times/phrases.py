@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ingest.times.tokens import Clock, Kind, Token
+from ingest.times.pieces import Clock, Kind, Token
 
 DAY_KINDS = frozenset(
     {

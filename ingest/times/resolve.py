@@ -5,18 +5,15 @@ All arithmetic is on +08:00 wall time; intervals are half-open.
 
 from __future__ import annotations
 
-import calendar
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from typing import NamedTuple
 
-from ingest.times import calendars
+from ingest.times.days import DAY, LONGEST_AGO_DAYS, TOO_LONG_AGO, Days, Unresolved, days_of
 from ingest.times.phrases import Phrase
-from ingest.times.tokens import Clock, Kind, Token
+from ingest.times.pieces import Clock, Kind, Token
 from store.model import Certainty, Grain
 
 CHINA = timezone(timedelta(hours=8), "+08:00")
-DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 
@@ -40,7 +37,7 @@ NIGHT_PARTS = frozenset({"night", "late", "deep", "midnight"})
 
 
 class Interval(NamedTuple):
-    """A resolved phrase: [start, end) in +08:00, how fine and how sure it is, and the rule in words."""
+    """A resolved phrase: [start, end) in +08:00, how fine and how sure it is."""
 
     start: datetime
     end: datetime
@@ -48,137 +45,9 @@ class Interval(NamedTuple):
     certainty: Certainty
 
 
-class Unresolved(Exception):
-    """A phrase that names no moment before the post; its text says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Days:
-    """The days a phrase may mean: ``count`` days from ``first``; ``step`` is how far back the next reading lies (0: none)."""
-
-    first: date
-    count: int = 1
-    step: int = 0
-    explicit: bool = True
-
-
 def midnight(day: date) -> datetime:
     """00:00 of ``day`` in +08:00."""
     return datetime.combine(day, time(), CHINA)
-
-
-def _month_back(year: int, month: int, back: int) -> tuple[int, int]:
-    index = year * 12 + month - 1 - back
-    return index // 12, index % 12 + 1
-
-
-def _date_days(value: tuple[int | None, int, int], today: date) -> _Days:
-    year, month, day = value
-    try:
-        if year is not None:
-            found = date(year if year > 0 else today.year + year, month, day)
-        else:
-            found = date(today.year, month, day)
-            if found > today:
-                found = date(today.year - 1, month, day)
-                if (today - found).days > 300:
-                    raise Unresolved("the day lies ahead of the post")
-    except ValueError:
-        raise Unresolved("there is no such day") from None
-    if found > today:
-        raise Unresolved("the day lies ahead of the post")
-    return _Days(found)
-
-
-def _month_part_days(value: tuple[int | None, int | None, int | None, int, int], today: date) -> _Days:
-    year, back, month, low, high = value
-    if back is not None:
-        year, month = _month_back(today.year, today.month, back)
-    elif year is None:
-        year = today.year if (month or 1) <= today.month else today.year - 1
-    elif year <= 0:
-        year += today.year
-    if not 1 <= year <= 9999 or month is None:
-        raise Unresolved("there is no such month")
-    days = calendar.monthrange(year, month)[1]
-    low, high = (days - 4, days) if low == 26 else (low, min(high, days))
-    first = date(year, month, low)
-    if first > today:
-        raise Unresolved("the month lies ahead of the post")
-    return _Days(first, high - low + 1)
-
-
-def _month_day_days(value: tuple[int | None, int], today: date) -> _Days:
-    back, day = value
-    for months in (0, 1) if back is None else (back,):
-        year, month = _month_back(today.year, today.month, months)
-        try:
-            found = date(year, month, day)
-        except ValueError:
-            continue
-        if found <= today:
-            if back is None and (today - found).days > 28:
-                break
-            return _Days(found, explicit=back is not None)
-    raise Unresolved("the day lies ahead of the post, or there is no such day")
-
-
-def _weekday_days(value: tuple[int | None, float], today: date) -> _Days:
-    back, weekday = value
-    count = 2 if weekday == 5.5 else 1
-    index = 5 if count == 2 else int(weekday)
-    if back is None or (back == 0 and count == 2):
-        return _Days(today - DAY * ((today.weekday() - index) % 7), count, step=7, explicit=False)
-    found = today - DAY * (today.weekday() + 7 * back - index)
-    if found > today and back == 0 and index >= 5 and today.weekday() <= 1:
-        return _Days(found - 7 * DAY, explicit=False)  # on a Monday 这周日 is the day before
-    if found > today:
-        raise Unresolved("the day lies ahead of the post")
-    return _Days(found, count)
-
-
-def _festival_days(value: tuple[str, bool, int | None], today: date) -> _Days:
-    name, whole, year = value
-    last = today
-    if year is not None:
-        last = min(today, date(year if year > 0 else today.year + year, 12, 31))
-    found = calendars.latest_festival(name, last)
-    if found is None or (year is not None and found.year != last.year):
-        raise Unresolved("the lunar calendar has no such day")
-    if whole or name in {"春节", "spring festival", "chinese new year", "lunar new year"}:
-        return _Days(found, calendars.holiday_days(name, found.year))
-    return _Days(found)
-
-
-def _days(token: Token, today: date) -> _Days:
-    """The days that a day token means, seen from ``today``."""
-    value: object = token.value
-    match token.kind, value:
-        case Kind.DATE, (None | int() as year, int(month), int(day)):
-            return _date_days((year, month, day), today)
-        case Kind.MONTH_PART, (None | int() as year, None | int() as back, None | int() as month, int(low), int(high)):
-            return _month_part_days((year, back, month, low, high), today)
-        case Kind.MONTH_DAY, (None | int() as back, int(day)):
-            return _month_day_days((back, day), today)
-        case Kind.DAY, int(offset):
-            if offset > 0:
-                raise Unresolved("the day lies ahead of the post")
-            return _Days(today + DAY * offset)
-        case Kind.DAYS, (int(low), int(high)):
-            return _Days(today + DAY * low, high - low)
-        case Kind.WEEKDAY, (None | int() as back, int() | float() as weekday):
-            return _weekday_days((back, weekday), today)
-        case Kind.WEEK, int(back):
-            return _Days(today - DAY * (today.weekday() + 7 * back), 7)
-        case Kind.MONTH, int(back):
-            return _month_part_days((None, back, None, 1, 31), today)
-        case Kind.FESTIVAL, (str(name), bool(whole), None | int() as year):
-            return _festival_days((name, whole, year), today)
-        case Kind.LUNAR, (int(month), int(day)):
-            found = calendars.latest_lunar(month, day, today)
-            if found is not None:
-                return _Days(found)
-    raise Unresolved("the calendar has no such day")
 
 
 def _hour(clock: Clock, hour: int, parts: tuple[str, ...]) -> float | None:
@@ -202,7 +71,7 @@ def _hour(clock: Clock, hour: int, parts: tuple[str, ...]) -> float | None:
 
 
 def _clock_hours(clock: Clock, hour: int, parts: tuple[str, ...], *, day_known: bool) -> list[float]:
-    """The readings of an hour, the likelier last... first where the day is known; all plausible ones where it is not."""
+    """The readings of an hour: the likelier first where the day is known, else all that are plausible without one."""
     settled = _hour(clock, hour, parts)
     if settled is not None:
         return [settled]
@@ -260,7 +129,7 @@ def _clamped(start: datetime, end: datetime, grain: Grain, certainty: Certainty,
     return Interval(start, min(end, posted), grain, certainty) if start < posted and start < end else None
 
 
-def _on_days(phrase: Phrase, days: _Days, posted: datetime) -> Interval | None:
+def _on_days(phrase: Phrase, days: Days, posted: datetime) -> Interval | None:
     first = midnight(days.first)
     options = _within_day(phrase)
     if days.count > 1:
@@ -281,20 +150,28 @@ def _dated(phrase: Phrase, token: Token, posted: datetime) -> Interval:
         if found:
             return found
         raise Unresolved("it lies after the post itself")
-    days = _days(token, posted.date())
+    days = days_of(token, posted.date())
     if phrase.last_day is not None:
-        last = _days(_same_month(phrase.last_day, days.first), posted.date()).first
+        last = days_of(_same_month(phrase.last_day, days.first), posted.date()).first
         if last >= days.first:
-            days = _Days(days.first, (last - days.first).days + 1)
+            days = Days(days.first, (last - days.first).days + 1)
     found = _on_days(phrase, days, posted)
     if found is None and days.step:
-        found = _on_days(phrase, _Days(days.first - DAY * days.step, days.count, explicit=False), posted)
-    overnight = token.kind is Kind.DAY and (token.value == 0 and (posted.hour < 5 or _runs_over(phrase)))
-    if (found is None or _runs_over(phrase)) and overnight:
-        found = found or _on_days(phrase, _Days(days.first - DAY, days.count), posted)
+        found = _on_days(phrase, Days(days.first - DAY * days.step, days.count, explicit=False), posted)
+    if found is None and token.kind is Kind.DAY and token.value == 0:
+        found = _tonight(phrase, days, posted)
     if found is None:
         raise Unresolved("it lies after the post itself")
     return found
+
+
+def _tonight(phrase: Phrase, days: Days, posted: datetime) -> Interval | None:
+    """今晚 written after midnight, 今天半夜2点 that has just been, and 今晚 written before the night begins."""
+    if posted.hour < 5 or any(low >= DAY for low, _, _ in _within_day(phrase)):
+        return _on_days(phrase, Days(days.first - DAY, days.count), posted)
+    if phrase.clock is None and phrase.parts and phrase.parts[-1] in NIGHT_PARTS and posted.hour >= 16:
+        return Interval(posted - NOW_SPAN, posted, Grain.HOUR, Certainty.MEDIUM)
+    return None
 
 
 def _same_month(last: Token, first: date) -> Token:
@@ -302,10 +179,6 @@ def _same_month(last: Token, first: date) -> Token:
     if last.kind is Kind.MONTH_DAY and isinstance(last.value, tuple):
         return Token(Kind.DATE, last.start, last.end, (first.year, first.month, last.value[1]))
     return last
-
-
-def _runs_over(phrase: Phrase) -> bool:
-    return any(low >= DAY for low, _, _ in _within_day(phrase))
 
 
 def _undated(phrase: Phrase, posted: datetime) -> Interval:
@@ -326,9 +199,9 @@ def _undated(phrase: Phrase, posted: datetime) -> Interval:
 
 def _ago(low_min: float, high_min: float, posted: datetime) -> Interval:
     """N units back: the smaller the unit, the narrower. Whole days mean a calendar day."""
-    if high_min > 400 * 1440:
-        raise Unresolved("it is too long ago to be a sighting")
-    if low_min >= 1440 and low_min < 10080:
+    if high_min > LONGEST_AGO_DAYS * 1440:
+        raise Unresolved(TOO_LONG_AGO)
+    if 1440 <= low_min < 10080:
         first = midnight(posted.date() - DAY * round(high_min / 1440))
         last = midnight(posted.date() - DAY * round(low_min / 1440)) + DAY
         return Interval(first, min(last, posted), Grain.DAY if last - first == DAY else Grain.RANGE, Certainty.HIGH)

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from ingest.times import calendars, grammar
 from ingest.times.normalise import FILLER, mask, normalise
 from ingest.times.numbers import NUM, number
+from ingest.times.pieces import Kind
+from ingest.times.readers import READERS
 from ingest.times.resolve import WINDOWS
-from ingest.times.tokens import READERS, Kind, tokens
+from ingest.times.tokens import tokens
 
 
 @given(st.text())
