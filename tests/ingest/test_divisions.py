@@ -136,7 +136,7 @@ def test_the_year_decides_what_a_reused_name_meant() -> None:
 
 
 def test_every_former_division_resolves_to_one_that_exists() -> None:
-    """No code or name of 1980-2024 is left without an heir, and the heir lies in the same province (Chongqing and Hainan apart)."""
+    """Every code and name of 1980-2024 has an heir in its own province, Chongqing and Hainan apart."""
     divisions = table()
     moved_provinces = {("51", "50"), ("44", "46")}
     for former in divisions.formers:
