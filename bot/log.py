@@ -89,5 +89,5 @@ class _Lines:
 
 
 def get(name: str) -> Any:
-    """A logger that names its part of the bot."""
-    return structlog.get_logger().bind(part=name)
+    """A logger that names its part of the bot. It takes up the configuration at its first line, not when it is made."""
+    return structlog.get_logger(part=name)

@@ -45,6 +45,9 @@ class CampaignSettings(Section):
 class StoreSettings(Section):
     url: str = Field(default="sqlite:///var/suishoupai.sqlite", description="SQLAlchemy URL of the database.")
     photos_dir: Path = Field(default=Path("var/photos"), description="Folder of photo files, named by content hash.")
+    key_file: Path = Field(
+        default=Path("var/key"), description="The key that seals photos and vectors, where SUISHOUPAI_KEY is not set; made once."
+    )
 
 
 class ModelsSettings(Section):
@@ -265,7 +268,9 @@ def _absolute(settings: Settings, base: Path) -> Settings:
         url = f"sqlite:///{base / url.removeprefix('sqlite:///')}"
     return settings.model_copy(
         update={
-            "store": settings.store.model_copy(update={"url": url, "photos_dir": base / settings.store.photos_dir}),
+            "store": settings.store.model_copy(
+                update={"url": url, "photos_dir": base / settings.store.photos_dir, "key_file": base / settings.store.key_file}
+            ),
             "models": settings.models.model_copy(update={"dir": base / settings.models.dir}),
             "extensions": tuple(base / folder for folder in settings.extensions),
             "alerts": settings.alerts.model_copy(

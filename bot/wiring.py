@@ -18,6 +18,7 @@ from matcher import packs
 from matcher.calibrate import BandTargets
 from matcher.engines.base import Engine, EngineSettings
 from matcher.engines.loading import load as load_engine
+from store import keys
 from store.errors import PlatformError, SettingsError, StoreError
 from store.model import Clock
 from store.photos import PhotoFiles
@@ -38,13 +39,22 @@ def configure_logs(loaded: Loaded) -> None:
     log.configure(level=settings.level, json_lines=settings.format == "json", secrets=loaded.secrets.only(names).values())
 
 
-def open_store(settings: Settings, clock: Clock = utc_now, *, migrate: bool = False) -> Store:
+def open_keys(loaded: Loaded) -> keys.Opened:
+    """The vault that seals photos and vectors: the key of the environment or of the key file, which a first start makes.
+
+    Raises:
+        StoreError: the key that is there cannot be used.
+    """
+    return keys.open_vault(loaded.secrets.get(keys.ENVIRONMENT), loaded.settings.store.key_file, make=True)
+
+
+def open_store(loaded: Loaded, clock: Clock = utc_now, *, migrate: bool = False) -> Store:
     """The database of the settings, its schema checked (or brought up to date with ``migrate``).
 
     Raises:
-        StoreError: it cannot be opened, or its schema is not this version's.
+        StoreError: it cannot be opened, its schema is not this version's, or its key is missing.
     """
-    store = Store(settings.store.url, clock)
+    store = Store(loaded.settings.store.url, clock, open_keys(loaded).vault)
     state = store.schema_state()
     if migrate or state == "empty":
         store.migrate()
@@ -152,7 +162,7 @@ def open_bot(loaded: Loaded, clock: Clock = utc_now) -> Iterator[Bot]:
     refuse_unaccounted(loaded, seats)
     templates = load_templates(settings.alerts.templates_dir)
     with ExitStack() as stack:
-        store = open_store(settings, clock)
+        store = open_store(loaded, clock)
         stack.callback(store.close)
         stack.enter_context(store.lock_bot())
         decoder = open_decoder(settings)

@@ -28,7 +28,7 @@ def list_(
     as_json: JsonOption = False,
 ) -> None:
     """Messages, newest first."""
-    store = open_store(load_settings(config).settings)
+    store = open_store(load_settings(config))
     with store.read() as tx:
         found = alerts.listing(tx, state=state, kind=kind, limit=limit)
     store.close()
@@ -49,7 +49,7 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """One message in its final words, with its history."""
-    store = open_store(load_settings(config).settings)
+    store = open_store(load_settings(config))
     with store.read() as tx:
         alert = alerts.get(tx, number)
     store.close()
@@ -78,7 +78,7 @@ def release(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Let a held message go; the bot sends it at its next round."""
-    store = open_store(load_settings(config).settings)
+    store = open_store(load_settings(config))
     with store.write("alert.released") as tx:
         alert = alerts.get(tx, number)
         if alert.kind is MessageKind.ALERT and not alert.mentions:
@@ -100,7 +100,7 @@ def cancel(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Stop a message that was not sent yet."""
-    store = open_store(load_settings(config).settings)
+    store = open_store(load_settings(config))
     with store.write("alert.cancelled") as tx:
         alert = alerts.cancel(tx, number, by, why)
         audit.append(tx, who=by, what="alert.cancelled", object=alert.ref, details={"alert": number, "why": why})
@@ -117,7 +117,7 @@ def settle(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Say, after looking, whether a doubtful message was published."""
-    store = open_store(load_settings(config).settings)
+    store = open_store(load_settings(config))
     with store.write("alert.settled") as tx:
         alert = alerts.settle(tx, number, by, sent=sent, note=note)
         audit.append(tx, who=by, what="alert.settled", object=alert.ref, details={"alert": number, "sent": sent, "note": note})

@@ -40,7 +40,7 @@ def desk(config: Path) -> Iterator[casework.Desk]:
     """What registering needs, opened from the settings."""
     loaded = load_settings(config)
     configure_logs(loaded)
-    store = open_store(loaded.settings)
+    store = open_store(loaded)
     try:
         with open_decoder(loaded.settings) as decoder:
             yield casework.Desk(store, open_files(loaded.settings, store), decoder, open_face_book(loaded.settings))
@@ -119,7 +119,7 @@ def list_(
     as_json: JsonOption = False,
 ) -> None:
     """Cases, newest first."""
-    store = open_store(load_settings(config).settings)
+    store = open_store(load_settings(config))
     with store.read() as tx:
         found = cases.listing(tx, state, limit=limit)
     store.close()
@@ -141,7 +141,7 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """One case with its photos and what the engine says of them."""
-    store = open_store(load_settings(config).settings)
+    store = open_store(load_settings(config))
     with store.read() as tx:
         case = cases.get(tx, ref)
         photos = cases.photos_of(tx, case.id)
@@ -162,7 +162,7 @@ def verify(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Confirm the police report number as a second person; from then on the case is matched."""
-    store = open_store(load_settings(config).settings)
+    store = open_store(load_settings(config))
     with store.write("case.verified") as tx:
         case = cases.verify(tx, ref, by, report)
         audit.append(tx, who=by, what="case.verified", object=case.ref)
@@ -179,7 +179,7 @@ def close(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Close a case: it leaves the search at once."""
-    store = open_store(load_settings(config).settings)
+    store = open_store(load_settings(config))
     with store.write("case.closed") as tx:
         case = cases.close(tx, ref, by, reason, record)
         audit.append(tx, who=by, what="case.closed", object=case.ref, details={"reason": reason, "record": record})

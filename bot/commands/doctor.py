@@ -16,9 +16,10 @@ from bot.alerts.compose import load_templates
 from bot.commands.common import DEFAULT_CONFIG, EXIT_PROBLEM, ConfigOption, JsonOption, emit_json, out, table
 from bot.platforms._clock import server_date
 from bot.settings import Loaded, load_settings
-from bot.wiring import open_engine, open_platforms, open_store, refuse_unaccounted, utc_now
+from bot.wiring import open_engine, open_keys, open_platforms, open_store, refuse_unaccounted, utc_now
 from store import officials, status
 from store.errors import SettingsError, SuishoupaiError
+from store.keys import ENVIRONMENT, Origin
 from store.model import AlertState
 
 Level = Literal["ok", "note", "problem"]
@@ -99,12 +100,19 @@ def _disk(loaded: Loaded) -> Iterator[Finding]:
 
 
 def _database(loaded: Loaded) -> Iterator[Finding]:
-    store = open_store(loaded.settings)
+    store = open_store(loaded)
     try:
         with store.read() as tx:
             now = status.figures(tx)
     finally:
         store.close()
+    origin = open_keys(loaded).origin
+    if origin is Origin.ENVIRONMENT:
+        yield Finding("key", "ok", f"photos and vectors are sealed with the key in {ENVIRONMENT}")
+    else:
+        yield Finding(
+            "key", "note", "the key lies in a file on this machine", f"suishoupai keys make; set {ENVIRONMENT}; keep a copy apart"
+        )
     yield Finding("database", "ok", f"{store.path.name}: tables are current, {now.photos} photos, {now.sightings} sightings")
     doubtful = now.alerts[AlertState.UNKNOWN]
     if doubtful:
@@ -174,7 +182,7 @@ def _clock(part: str, url: str) -> Iterator[Finding]:
 
 
 def _officials(loaded: Loaded) -> Iterator[Finding]:
-    store = open_store(loaded.settings)
+    store = open_store(loaded)
     try:
         with store.read() as tx:
             listed = officials.accounts(tx)

@@ -59,7 +59,7 @@ def poll(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> 
 def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
     """What is polled, waiting, held and doubtful."""
     loaded = load_settings(config)
-    store = open_store(loaded.settings)
+    store = open_store(loaded)
     with store.read() as tx:
         now = figures.figures(tx)
     store.close()
@@ -100,7 +100,7 @@ def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
 
 def migrate(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Bring the database's tables to this version; safe to repeat."""
-    store = open_store(load_settings(config).settings, migrate=True)
+    store = open_store(load_settings(config), migrate=True)
     with store.read():
         out.print(f"{store.path}: tables are current", markup=False)
     store.close()

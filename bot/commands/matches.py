@@ -26,7 +26,7 @@ def list_(
     as_json: JsonOption = False,
 ) -> None:
     """Candidates, newest first."""
-    store = open_store(load_settings(config).settings)
+    store = open_store(load_settings(config))
     with store.read() as tx:
         shown = [_shown(tx, c) for c in matches.listing(tx, band=band, state=state, limit=limit)]
     store.close()
@@ -48,7 +48,7 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """One candidate with everything known about the pair."""
-    store = open_store(load_settings(config).settings)
+    store = open_store(load_settings(config))
     with store.write("match.viewed") as tx:
         candidate = matches.get(tx, number)
         values = _shown(tx, candidate)
@@ -72,7 +72,7 @@ def reject(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Say that this is another child. The pair stays rejected, also under another model."""
-    store = open_store(load_settings(config).settings)
+    store = open_store(load_settings(config))
     with store.write("match.rejected") as tx:
         matches.reject(tx, number, by, why)
         audit.append(tx, who=by, what="match.rejected", object=str(number), details={"why": why})

@@ -63,7 +63,7 @@ class _DryRun(Exception):
 
 def _enrol(loaded: Loaded, report: directory.ImportReport, source: str, dry_run: bool) -> Enrolled:
     """Store the rows; a dry run does the same and rolls it back, so that clashes with what is stored are found too."""
-    store = open_store(loaded.settings)
+    store = open_store(loaded)
     done = Enrolled(0, 0, ())
     try:
         with store.write("officials.imported") as tx:
@@ -93,7 +93,7 @@ def list_(
     """Show the accounts, and why one may not be mentioned."""
     loaded = load_settings(config)
     rules, today = _rules(loaded), _today(loaded)
-    with open_store(loaded.settings).read() as tx:
+    with open_store(loaded).read() as tx:
         found = officials.accounts(tx, platform or None)
     rows = [_row(a, unfit(a, rules, today)) for a in found if not adcode or _inside(adcode, a.agency.adcode)]
     if as_json:
@@ -139,7 +139,7 @@ def check(
 ) -> None:
     """Find divisions nobody answers for, accounts that may not be mentioned, wrong codes. Exit code 1 if there are any."""
     loaded = load_settings(config)
-    with open_store(loaded.settings).read() as tx:
+    with open_store(loaded).read() as tx:
         agencies, accounts = officials.agencies_of(tx), officials.accounts(tx, platform or None)
     findings = coverage.check(
         agencies,
@@ -171,7 +171,7 @@ def export(
     if path.exists() and not force:
         raise BadInput(f"{path} is there already", mend="choose another name, or add --force")
     loaded = load_settings(config)
-    with open_store(loaded.settings).read() as tx:
+    with open_store(loaded).read() as tx:
         count = directory.write(path, officials.agencies_of(tx), officials.accounts(tx))
     if as_json:
         emit_json({"file": str(path), "lines": count})
@@ -187,7 +187,7 @@ def remove(
     as_json: JsonOption = False,
 ) -> None:
     """Take an account out of the directory (its agency stays)."""
-    with open_store(load_settings(config).settings).write("officials.removed") as tx:
+    with open_store(load_settings(config)).write("officials.removed") as tx:
         found = officials.account(tx, platform, account_id)
         if found is None:
             raise NotFound(f"the directory has no {platform} account {account_id}", mend="officials list shows the numbers")
@@ -210,7 +210,7 @@ def local(
     loaded = load_settings(config)
     where = _where(target)
     names = [platform] if platform else list(loaded.settings.platforms)
-    with open_store(loaded.settings).read() as tx:
+    with open_store(loaded).read() as tx:
         choices = {name: _choice(tx, where, name, loaded) for name in names}
     if as_json:
         emit_json({"where": where, "platforms": choices})

@@ -32,7 +32,7 @@ def list_(
 ) -> None:
     """Sightings, newest first."""
     loaded = load_settings(config)
-    store = open_store(loaded.settings)
+    store = open_store(loaded)
     with store.read() as tx:
         found = sightings.listing(tx, SightingFilter(adcode_prefix=adcode, platform=platform), limit=limit)
         urls = {s.id: _url(posts.get(tx, s.post_id)) for s in found}
@@ -59,7 +59,7 @@ def show(
 ) -> None:
     """One sighting: its time and place in words, with every sign that counted and every sign that was refused."""
     loaded = load_settings(config)
-    store = open_store(loaded.settings)
+    store = open_store(loaded)
     with store.write("sighting.viewed") as tx:
         sighting = sightings.get(tx, ref)
         stored = posts.get(tx, sighting.post_id)
@@ -95,7 +95,7 @@ def re_extract_(
     as_json: JsonOption = False,
 ) -> None:
     """Read time and place anew with today's rules. What a person set by hand stays; what changed is listed."""
-    store = open_store(load_settings(config).settings)
+    store = open_store(load_settings(config))
     changed: list[Change] = []
     with store.read() as tx:
         rows = [(s.id, s.post_id) for s in _all(tx)]

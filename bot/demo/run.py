@@ -80,7 +80,7 @@ def turned_to(loaded: Loaded, microblog: Microblog, folder: Path) -> Loaded:
         for name, values in loaded.settings.platforms.items()
     }
     store = loaded.settings.store.model_copy(
-        update={"url": f"sqlite:///{folder / 'suishoupai.sqlite'}", "photos_dir": folder / "photos"}
+        update={"url": f"sqlite:///{folder / 'suishoupai.sqlite'}", "photos_dir": folder / "photos", "key_file": folder / "key"}
     )
     settings = loaded.settings.model_copy(update={"platforms": platforms, "store": store})
     return Loaded(loaded.path, settings, Secrets({**loaded.secrets, **environment(microblog.credentials)}), loaded.modules)

@@ -41,6 +41,14 @@ def test_a_secret_never_reaches_a_line(capsys: pytest.CaptureFixture[str], json_
     assert "retrying" in text
 
 
+def test_a_logger_made_before_the_configuration_hides_secrets_too(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every module makes its logger when it is imported, long before the settings are read."""
+    logger = log.get("early")
+    log.configure(secrets=[SECRET])
+    logger.warning(f"token {SECRET}")
+    assert SECRET not in capsys.readouterr().err
+
+
 def test_a_vector_never_reaches_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     """Arrays and bytes are dropped whatever key they stand under."""
     log.configure(json_lines=True)
