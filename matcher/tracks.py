@@ -58,7 +58,7 @@ def link(
         new: The new face.
         tracks: Faces of each known track, oldest first.
         gallery: Gives the cohort that scores are normalised with.
-        calibration: The bands in force, made for at least as many comparisons as there are tracks; see :func:`enough_for`.
+        calibration: The bands in force; stricter where there are more tracks than cases.
         apart: (face, track) pairs that people took apart: never joined again.
 
     Returns:
@@ -66,6 +66,7 @@ def link(
     """
     if new.quality is not FaceQuality.GOOD:
         return Link(None, 1, "the face is not good enough to be linked by itself")
+    wanted = _wanted(calibration, len(tracks))
     fitting: list[tuple[float, int]] = []
     for track, faces in tracks.items():
         good = [seen for seen in faces if seen.quality is FaceQuality.GOOD][-MOST_FACES:]
@@ -73,7 +74,7 @@ def link(
             continue
         members = np.stack([seen.vector for seen in good])
         scores = _scores(new.vector, np.concatenate([members, template(members)[None]]), gallery, calibration)
-        if scores[-1] >= calibration.high and (scores[:-1] >= calibration.high).mean() >= 0.5:
+        if scores[-1] >= wanted and (scores[:-1] >= wanted).mean() >= 0.5:
             fitting.append((float(scores[-1]), track))
     if not fitting:
         return Link(None, 1, "no earlier sighting is surely the same child")
@@ -85,9 +86,10 @@ def link(
     return Link(track, one_in, f"a stranger reaches this likeness with about 1 of {one_in:,}")
 
 
-def enough_for(calibration: Calibration, tracks: int) -> bool:
-    """Whether the calibration, made for the cases' number, is strict enough for so many tracks."""
-    return max(1, calibration.gallery_size) >= tracks
+def _wanted(calibration: Calibration, tracks: int) -> float:
+    """The high threshold, raised so that a face compared with more tracks than there are cases is as rarely linked wrongly."""
+    rate = calibration.strangers(calibration.high) * min(1.0, max(1, calibration.gallery_size) / max(1, tracks))
+    return max(calibration.high, calibration.groups[Group.CHILD].tail.score(rate))
 
 
 def _scores(vector: Vector, others: NDArray[np.float32], gallery: Gallery, calibration: Calibration) -> NDArray[np.float64]:
@@ -101,8 +103,3 @@ def _scores(vector: Vector, others: NDArray[np.float32], gallery: Gallery, calib
     own_mean, own_deviation = as_norm.statistics_without(vector[None] @ cohort.templates.T, nobody[:1])
     both: NDArray[np.float64] = 0.5 * ((raw - mean[:, 0]) / deviation[:, 0] + (raw - own_mean[0, 0]) / own_deviation[0, 0])
     return both
-
-
-def strictest(calibration: Calibration) -> float:
-    """The highest high threshold of all age groups: for linking children whose age nobody knows."""
-    return max(calibration.groups[group].high for group in Group)

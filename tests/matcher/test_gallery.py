@@ -49,14 +49,39 @@ def test_one_probe_and_a_batch_agree(units: Units) -> None:
         assert gallery.search(probe, 5).case_ids[0].tolist() == together.case_ids[i].tolist()
 
 
+def test_a_single_probe_of_a_large_gallery_is_exact(units: Units) -> None:
+    """From 50,000 cases on single probes go through a float16 copy, and still give the exact cases, scores and order."""
+    rows, probes = units(60_000, 32), units(20, 32, seed=1)
+    gallery = filled(rows)
+    for probe in probes:
+        hits, full = gallery.search(probe, 10), rows @ probe
+        best = np.argsort(-full, kind="stable")[:10]
+        assert hits.case_ids[0].tolist() == (best + 1).tolist()
+        assert np.allclose(hits.scores[0], full[best], atol=1e-6)
+
+
+def test_a_gallery_of_one_likeness_over_and_over_is_still_searched_exactly(units: Units, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where rounding cannot tell the best from the rest (all but equal vectors), the exact search takes over."""
+    monkeypatch.setattr("matcher.gallery.HALF_FROM", 10)
+    base, noise = units(1)[0], units(400, seed=2)
+    rows = base + 1e-3 * noise
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    exact = (rows.astype(np.float64) * rows[7]).sum(axis=1)
+    assert filled(rows).search(rows[7], 5).case_ids[0].tolist() == (np.argsort(-exact, kind="stable")[:5] + 1).tolist()
+
+
 def test_an_empty_gallery_finds_nothing(units: Units) -> None:
     """Searching before any case is registered gives no hit and no error."""
     hits = Gallery(128, "pack", PACK).search(units(2), 10)
     assert hits.case_ids.shape == hits.scores.shape == (2, 0)
 
 
-def test_any_order_of_adding_changing_and_removing_gives_the_same_gallery(units: Units) -> None:
-    """After 2,000 random changes the gallery answers as one built anew from what is left."""
+@pytest.mark.parametrize("halved", [False, True])
+def test_any_order_of_adding_changing_and_removing_gives_the_same_gallery(
+    units: Units, halved: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After 2,000 random changes the gallery answers as one built anew, with and without the float16 copy for single probes."""
+    monkeypatch.setattr("matcher.gallery.HALF_FROM", 10 if halved else 10**9)
     rng = np.random.default_rng(5)
     pool = units(400, 32)
     gallery, wanted = Gallery(32, "pack", PACK), dict[int, int]()
@@ -68,12 +93,14 @@ def test_any_order_of_adding_changing_and_removing_gives_the_same_gallery(units:
         else:
             gallery.put(case_id, [pool[row]], PACK)
             wanted[case_id] = row
+        gallery.search(pool[0], 3)
     fresh = Gallery(32, "pack", PACK)
     for case_id, row in wanted.items():
         fresh.put(case_id, [pool[row]], PACK)
     assert gallery.case_ids() == fresh.case_ids() == sorted(wanted)
-    got, expected = gallery.search(pool[:50], 10), fresh.search(pool[:50], 10)
-    assert got.case_ids.tolist() == expected.case_ids.tolist()
+    expected = fresh.search(pool[:50], 10).case_ids.tolist()
+    assert gallery.search(pool[:50], 10).case_ids.tolist() == expected
+    assert [gallery.search(probe, 10).case_ids[0].tolist() for probe in pool[:50]] == expected
     assert np.array_equal(np.sort(gallery.cohort().case_ids), np.sort(fresh.cohort().case_ids))
 
 
