@@ -76,7 +76,7 @@ def backup(store: Store, files: PhotoFiles, target: Path, progress: Progress = _
     part = target.with_name(f".{target.name}.part")
     try:
         shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
+        part.mkdir(mode=0o700, parents=True)
         manifest = _write(store, files, part, progress)
         part.rename(target)
         _sync(target.parent)

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from sqlalchemy import Row, insert, select
+from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
 
 from store.model import Box, FaceQuality
 from store.session import Tx
-from store.tables import case_photos, face_scans, faces, media, photos
+from store.tables import candidates, case_photos, face_scans, faces, leads, media, photos
 from store.vault import Vector, open_vector, seal_vector
 
 
@@ -100,10 +100,29 @@ def scanned(tx: Tx, photo_id: int, pack_sha256: str) -> bool:
 
 def unscanned(tx: Tx, pack_sha256: str, limit: int, after: int = 0) -> list[int]:
     """Photos of posts (rows above ``after``, ascending) that this pack has not seen: what a change of engine has to do."""
+    query = select(photos.c.id).where(photos.c.id > after, *_not_seen(pack_sha256)).order_by(photos.c.id).limit(limit)
+    return list(tx.execute(query).scalars())
+
+
+def unscanned_count(tx: Tx, pack_sha256: str) -> int:
+    """How many photos of posts this pack has not seen yet."""
+    query = select(func.count()).select_from(photos).where(*_not_seen(pack_sha256))
+    return int(tx.execute(query).scalar_one())
+
+
+def forget_pack(tx: Tx, pack_sha256: str) -> int:
+    """Remove everything a pack that is no longer used found in photos, its candidates included. Returns how many faces."""
+    drawn = select(faces.c.id).where(faces.c.pack_sha256 == pack_sha256)
+    scored = select(candidates.c.id).where(candidates.c.face_id.in_(drawn))
+    tx.execute(update(leads).where(leads.c.candidate_id.in_(scored)).values(candidate_id=None))
+    tx.execute(delete(face_scans).where(face_scans.c.pack_sha256 == pack_sha256))
+    return tx.execute(delete(faces).where(faces.c.pack_sha256 == pack_sha256)).rowcount
+
+
+def _not_seen(pack_sha256: str) -> tuple[ColumnElement[bool], ...]:
     seen = select(face_scans.c.photo_id).where(face_scans.c.photo_id == photos.c.id, face_scans.c.pack_sha256 == pack_sha256)
     shown = select(media.c.id).where(media.c.photo_id == photos.c.id)
-    query = select(photos.c.id).where(photos.c.id > after, shown.exists(), ~seen.exists()).order_by(photos.c.id).limit(limit)
-    return list(tx.execute(query).scalars())
+    return shown.exists(), ~seen.exists()
 
 
 def faces_of_photo(tx: Tx, photo_id: int, pack_sha256: str | None = None) -> tuple[StoredFace, ...]:

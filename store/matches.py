@@ -11,12 +11,14 @@ from typing import Any
 from sqlalchemy import Row, insert, select, update
 
 from store import dialect, faces
+from store import photos as photo_store
 from store.errors import NotFound
 from store.model import Band, Box
 from store.session import Tx
 from store.tables import candidates, media, photos, rejections
 from store.tables import faces as face_table
 
+_COPY_BITS = 4
 _SAME_FACE_IOU = 0.3
 """Boxes that two detectors give one face overlap far more, boxes of two neighbours less. Only faces of one photo are compared."""
 
@@ -91,12 +93,27 @@ def save_candidates(tx: Tx, face_id: int, pack_id: str, found: Sequence[NewCandi
 
 
 def rejected_cases(tx: Tx, face_id: int) -> frozenset[int]:
-    """Cases that people said this face is not. Kept by photo and box, so a new model's face of the same child knows them."""
+    """Cases that people said this face is not.
+
+    A rejection is kept by photo and place in it, so that a new model's face of the same child knows it; and it holds for
+    other copies of the photo (smaller, compressed anew), in which the face stands at the same place.
+    """
     face = faces.get(tx, face_id)
     if face is None:
         raise NotFound(f"no face is stored as number {face_id}")
-    query = select(rejections).join(photos, photos.c.sha256 == rejections.c.photo_sha256).where(photos.c.id == face.photo_id)
-    return frozenset(row.case_id for row in tx.execute(query) if _overlap(face.box, faces.box_in(row)) >= _SAME_FACE_IOU)
+    photo = photo_store.get(tx, face.photo_id)
+    copies = [hit.photo_id for hit in photo_store.near(tx, photo.phash, _COPY_BITS)]
+    query = (
+        select(rejections, photos.c.width_px, photos.c.height_px)
+        .join(photos, photos.c.sha256 == rejections.c.photo_sha256)
+        .where(photos.c.id.in_([photo.id, *copies]))
+    )
+    here = _share(face.box, photo.width_px, photo.height_px)
+    return frozenset(
+        row.case_id
+        for row in tx.execute(query)
+        if _overlap(here, _share(faces.box_in(row), row.width_px, row.height_px)) >= _SAME_FACE_IOU
+    )
 
 
 def reject(tx: Tx, candidate_id: int, by: str, why: str = "") -> None:
@@ -178,6 +195,11 @@ def listing(
     if before is not None:
         query = query.where(candidates.c.id < before)
     return [_candidate(row) for row in tx.execute(query)]
+
+
+def _share(box: Box, width_px: int, height_px: int) -> Box:
+    """A box as shares of the photo's width and height."""
+    return Box(box.left / width_px, box.top / height_px, box.right / width_px, box.bottom / height_px)
 
 
 def _overlap(one: Box, other: Box) -> float:

@@ -68,8 +68,8 @@ class PhotoFiles:
     def _write(self, path: Path, sealed: bytes) -> None:
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with open(temporary, "xb") as file:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with open(temporary, "xb", opener=_private) as file:
                 file.write(sealed)
                 file.flush()
                 os.fsync(file.fileno())
@@ -143,6 +143,11 @@ class PhotoFiles:
         if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
             raise BadInput("a photo is named by 64 hexadecimal digits")
         return self.root / sha256[:2] / sha256
+
+
+def _private(path: str, flags: int) -> int:
+    """Opens a new file for its owner alone."""
+    return os.open(path, flags, 0o600)
 
 
 def _unreadable(path: Path, error: OSError) -> StoreError:
@@ -239,8 +244,11 @@ def tombstone_parts(sha256: str, phash: str) -> tuple[str, ...]:
 
     A picture with structure sets about half of the 64 bits; blank and flat ones set few or nearly all and look alike.
     """
-    value = f"{int(phash, 16):016x}"
-    return (sha256, value) if _TELLING <= int(value, 16).bit_count() <= 64 - _TELLING else (sha256,)
+    return (sha256, f"{int(phash, 16):016x}") if _telling(phash) else (sha256,)
+
+
+def _telling(phash: str) -> bool:
+    return _TELLING <= int(phash, 16).bit_count() <= 64 - _TELLING
 
 
 def get(tx: Tx, key: int | str) -> StoredPhoto:
@@ -279,8 +287,12 @@ def near(tx: Tx, phash: str, max_distance: int) -> list[Near]:
 
 
 def first_seen(tx: Tx, photo_id: int, max_distance: int = 0) -> FirstSeen | None:
-    """The earliest post that shows this photo, or one that looks like it; None where no post shows it (a case's photo)."""
-    alike = {photo_id} | {hit.photo_id for hit in near(tx, get(tx, photo_id).phash, max_distance)}
+    """The earliest post that shows this photo, or one that looks like it; None where no post shows it (a case's photo).
+
+    A blank or flat picture looks like every other one: only its own bytes count.
+    """
+    phash = get(tx, photo_id).phash
+    alike = {photo_id} | ({hit.photo_id for hit in near(tx, phash, max_distance)} if _telling(phash) else set())
     query = (
         select(media.c.photo_id, posts.c.id, posts.c.posted_at)
         .join(posts, posts.c.id == media.c.post_id)

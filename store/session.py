@@ -93,8 +93,10 @@ class Store:
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            # For the owner alone; SQLite gives its log files the same permissions.
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
         except OSError as error:
-            raise StoreError(f"cannot make the folder {self.path.parent}: {error}", mend="choose another store.url") from error
+            raise StoreError(f"cannot make the database {self.path}: {error}", mend="choose another store.url") from error
         with self.write() as tx:
             migrate.upgrade(tx.connection)
 

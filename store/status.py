@@ -12,7 +12,8 @@ from store.media import MediaState
 from store.model import AlertState, CaseState, LeadState
 from store.posts import Step
 from store.session import Tx
-from store.tables import candidates, media, sightings, streams
+from store.tables import alerts as alert_table
+from store.tables import candidates, file_removals, media, sightings, streams
 from store.tables import posts as post_table
 from store.tally import tally
 
@@ -36,7 +37,7 @@ class StreamFigures:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The whole at a glance, as one transaction saw it."""
+    """The whole at a glance, as one transaction saw it. ``oldest_ready_at``: since when the oldest sendable message waits."""
 
     at: datetime
     streams: tuple[StreamFigures, ...]
@@ -50,6 +51,8 @@ class Figures:
     candidates_open: int
     leads: dict[LeadState, int]
     alerts: dict[AlertState, int]
+    oldest_ready_at: datetime | None
+    files_to_remove: int
 
 
 def figures(tx: Tx) -> Figures:
@@ -57,6 +60,7 @@ def figures(tx: Tx) -> Figures:
     waiting = select(func.min(post_table.c.first_read_at)).where(
         post_table.c.step.in_([Step.STORED.value, Step.EXTRACTED.value, Step.MATCHED.value])
     )
+    ready = select(func.min(alert_table.c.created_at)).where(alert_table.c.state == AlertState.READY.value)
     open_candidates = select(func.count()).select_from(candidates).where(candidates.c.state == "open")
     return Figures(
         at=tx.now,
@@ -71,6 +75,8 @@ def figures(tx: Tx) -> Figures:
         candidates_open=int(tx.execute(open_candidates).scalar_one()),
         leads=leads.counts(tx),
         alerts=alerts.counts(tx),
+        oldest_ready_at=tx.execute(ready).scalar(),
+        files_to_remove=int(tx.execute(select(func.count()).select_from(file_removals)).scalar_one()),
     )
 
 

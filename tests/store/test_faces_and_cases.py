@@ -8,10 +8,11 @@ from datetime import date
 import numpy as np
 import pytest
 
-from store import cases, faces, gallery, media, posts
+from store import cases, faces, gallery, leads, matches, media, posts, sightings
 from store.cases import CaseFields
 from store.errors import BadInput, NotFound, StoreError
-from store.model import CaseState
+from store.matches import NewCandidate
+from store.model import Band, CaseState, When, Where
 from store.vault import PlainVault
 
 PACK, OTHER = "p" * 64, "q" * 64
@@ -59,6 +60,21 @@ def test_a_photo_is_scanned_once_per_pack_even_without_a_face(store, shown, make
         assert faces.save_faces(tx, shown.id, "pack", PACK, [make_face()]) == ()
         assert faces.unscanned(tx, PACK, 10) == []
         assert faces.unscanned(tx, OTHER, 10) == [shown.id]
+
+
+def test_a_pack_that_is_no_longer_used_can_be_forgotten(store, shown, make_face):
+    """Its faces, scans and candidates go, leads stay; the other pack's stay; the photo is to be scanned again."""
+    with store.write() as tx:
+        (old,) = faces.save_faces(tx, shown.id, "old", PACK, [make_face(1)])
+        faces.save_faces(tx, shown.id, "new", OTHER, [make_face(2)])
+        case = cases.add(tx, CHILD, "family")
+        (candidate,) = matches.save_candidates(tx, old, "old", [NewCandidate(case.id, 0.7, None, None, 1, Band.HIGH)])
+        lead = leads.open_lead(tx, sightings.save(tx, 1, Where(), When()).id, case.id, candidate_id=candidate, who="bot", why="x")
+        assert (faces.unscanned_count(tx, PACK), faces.unscanned_count(tx, "r" * 64)) == (0, 1)
+        assert faces.forget_pack(tx, PACK) == 1
+        assert faces.unscanned_count(tx, PACK) == 1
+        assert [face.pack_id for face in faces.faces_of_photo(tx, shown.id)] == ["new"]
+        assert leads.get(tx, lead.id).candidate_id is None
 
 
 def test_vectors_of_two_packs_never_mix(store, shown, make_face):

@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from store import cases, faces, leads, matches, media, posts, sightings
+from store import cases, faces, leads, matches, media, photos, posts, sightings
 from store.cases import CaseFields
 from store.errors import BadInput, NotFound
 from store.leads import MOVES, ON_RECORD, Record, RecordKind, check_move
@@ -64,6 +64,21 @@ def test_a_rejected_pair_never_comes_back(store, scene, make_face):
         assert matches.rejected_cases(tx, again[0]) == {1}
         assert matches.rejected_cases(tx, again[1]) == frozenset()
         assert [found.case_id for found in matches.listing(tx, state=CandidateState.OPEN)] == [2]
+
+
+def test_a_rejection_holds_for_other_copies_of_the_photo(store, scene, make_face):
+    """A smaller, re-compressed copy of the photo knows the rejection by the face's place; another place in it does not."""
+    with store.write() as tx:
+        (first,) = matches.save_candidates(tx, scene[0], "pack", [_pair(1)])
+        matches.reject(tx, first, "reviewer")
+        one = photos.get(tx, 1)
+        half = {"width_px": one.width_px // 2, "height_px": one.height_px // 2, "format": "JPEG", "size_bytes": 9}
+        copy = photos.save(tx, sha256="c" * 64, phash=f"{int(one.phash, 16) ^ 0b11:016x}", **half)
+        other = photos.save(tx, sha256="d" * 64, phash=f"{int(one.phash, 16) ^ 0xFFFF:016x}", **half)
+        same, elsewhere = make_face(8, box=Box(5, 5, 30, 35)), make_face(9, box=Box(100, 100, 130, 140))
+        copied = faces.save_faces(tx, copy.id, "pack", PACK, [same, elsewhere])
+        (unlike,) = faces.save_faces(tx, other.id, "pack", PACK, [same])
+        assert [matches.rejected_cases(tx, face) for face in (*copied, unlike)] == [{1}, frozenset(), frozenset()]
 
 
 def test_candidates_lead_back_to_posts(store, scene):

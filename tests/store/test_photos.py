@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import stat
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from store import media, photos, posts
 from store.errors import BadInput, NotFound, StoreError
 from store.model import Datum, Exif, GeoPoint
 from store.photos import PhotoFiles
+from store.session import Store
 
 
 @pytest.fixture
@@ -28,6 +30,18 @@ def test_a_photo_is_kept_once_under_its_hash(files):
     assert files.get(name) == b"picture"
     assert list(files.all()) == [name]
     assert [path.name for path in files.root.rglob("*") if path.is_file()] == [name]
+
+
+def test_photos_and_database_are_for_their_owner_alone(files, tmp_path, clock):
+    """No other account of the machine reads a photo, the database or its log."""
+    name = files.put(b"picture")
+    store = Store(f"sqlite:///{tmp_path / 'new.sqlite'}", clock)
+    store.migrate()
+    with store.write():
+        kept = [files.path(name), *tmp_path.glob("new.sqlite*")]
+        assert len(kept) == 4
+        assert {stat.S_IMODE(path.stat().st_mode) for path in kept} == {0o600}
+    assert stat.S_IMODE(files.path(name).parent.stat().st_mode) == 0o700
 
 
 def test_a_damaged_photo_is_not_handed_out(files):
@@ -164,3 +178,13 @@ def test_first_seen_is_the_earliest_post_even_if_read_later(store, stream, make_
         seen = photos.first_seen(tx, one.id, max_distance=3)
         assert (seen.post_row, seen.posted_at) == (2, early.posted_at)
         assert photos.first_seen(tx, lonely.id, max_distance=3) is None
+
+
+def test_a_blank_picture_was_not_first_seen_in_another_blank_one(store, stream, make_post, make_photo, clock):
+    """Flat pictures share a perceptual hash and prove nothing about each other."""
+    late, early = make_post("1"), make_post("2", posted_at=clock.now - timedelta(days=9))
+    with store.write() as tx:
+        posts.save_page(tx, stream, [late, early], now=tx.now, silent=lambda post: False, cursor=None, chain=None)
+        for row in (1, 2):
+            media.mark_stored(tx, row, make_photo(tx, f"{row}" * 64, "0" * 16).id)
+        assert photos.first_seen(tx, 1, max_distance=6).post_row == 1
