@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
 
 from store.errors import BadInput, NotFound
 from store.session import Tx
-from store.tables import user_sessions, users
+from store.tables import user_cases, user_sessions, users
+from store.tokens import token_hash
+
+
+class Role(StrEnum):
+    """What a person may do in the console. An official sees their divisions alone, a family its cases alone."""
+
+    VOLUNTEER = "volunteer"
+    LEAD_REVIEWER = "lead_reviewer"
+    OFFICIAL = "official"
+    FAMILY = "family"
+    OPERATOR = "operator"
+    AUDITOR = "auditor"
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person who may sign in. ``divisions`` are adcode prefixes ("4403"); none means everywhere."""
+    """A person who may sign in. ``divisions`` are adcode prefixes ("4403"); none means everywhere (but for an official:
+    nowhere). ``cases`` are the rows of the cases that a family's sign-in is for. ``lang`` is "" until they chose."""
 
     id: int
     login: str
@@ -29,6 +42,9 @@ class User:
     disabled_at: datetime | None
     created_at: datetime
     password_hash: str | None = field(repr=False)
+    cases: tuple[int, ...] = ()
+    lang: str = ""
+    totp_step: int | None = field(default=None, repr=False)
 
 
 def add(
@@ -40,6 +56,7 @@ def add(
     totp_secret: bytes | None = None,
     roles: Sequence[str] = (),
     divisions: Sequence[str] = (),
+    cases: Sequence[int] = (),
 ) -> User:
     """Make a user.
 
@@ -58,7 +75,16 @@ def add(
         divisions=list(divisions),
         created_at=tx.now,
     )
-    return get(tx, int(tx.execute(statement.returning(users.c.id)).scalar_one()))
+    number = int(tx.execute(statement.returning(users.c.id)).scalar_one())
+    set_cases(tx, number, cases)
+    return get(tx, number)
+
+
+def set_cases(tx: Tx, user_id: int, cases: Sequence[int]) -> None:
+    """The cases that a family's sign-in is for, replacing those before."""
+    tx.execute(delete(user_cases).where(user_cases.c.user_id == user_id))
+    if cases:
+        tx.execute(insert(user_cases), [{"user_id": user_id, "case_id": case_id} for case_id in sorted(set(cases))])
 
 
 def get(tx: Tx, user_id: int) -> User:
@@ -70,13 +96,13 @@ def get(tx: Tx, user_id: int) -> User:
     row = tx.execute(select(users).where(users.c.id == user_id)).first()
     if row is None:
         raise NotFound(f"no user is stored as number {user_id}")
-    return _user(row)
+    return _user(tx, row)
 
 
 def by_login(tx: Tx, login: str) -> User | None:
     """A user by the name they sign in with (case does not matter)."""
     row = tx.execute(select(users).where(users.c.login == login.strip().casefold())).first()
-    return None if row is None else _user(row)
+    return None if row is None else _user(tx, row)
 
 
 def totp_secret(tx: Tx, user_id: int) -> bytes | None:
@@ -87,13 +113,31 @@ def totp_secret(tx: Tx, user_id: int) -> bytes | None:
 
 def listing(tx: Tx) -> list[User]:
     """All users, by sign-in name."""
-    return [_user(row) for row in tx.execute(select(users).order_by(users.c.login))]
+    return [_user(tx, row) for row in tx.execute(select(users).order_by(users.c.login))]
 
 
 def set_password(tx: Tx, user_id: int, password_hash: str) -> None:
     """Change a password; every session of the user ends."""
     _set(tx, user_id, password_hash=password_hash, failures=0, locked_until=None)
     end_sessions(tx, user_id)
+
+
+def start_anew(tx: Tx, user_id: int, totp_secret: bytes) -> None:
+    """Take a user's password away and give a new second factor: only an invitation lets them in again. Sessions end."""
+    sealed = tx.vault.seal(totp_secret, _context(get(tx, user_id).login))
+    _set(tx, user_id, password_hash=None, totp_secret=sealed, totp_step=None, failures=0, locked_until=None, disabled_at=None)
+    end_sessions(tx, user_id)
+
+
+def set_lang(tx: Tx, user_id: int, lang: str) -> None:
+    """Remember the language a user reads ("zh", "en")."""
+    _set(tx, user_id, lang=lang)
+
+
+def use_totp_step(tx: Tx, user_id: int, step: int) -> bool:
+    """Take a time step of the second factor, once: False where this or a later one was used (RFC 6238, section 5.2)."""
+    unused = users.c.totp_step.is_(None) | (users.c.totp_step < step)
+    return tx.execute(update(users).where(users.c.id == user_id, unused).values(totp_step=step)).rowcount == 1
 
 
 def disable(tx: Tx, user_id: int) -> None:
@@ -109,7 +153,8 @@ def note_sign_in(tx: Tx, user_id: int, *, well: bool, locked_until: datetime | N
 
 def start_session(tx: Tx, user_id: int, token: str, expires_at: datetime) -> None:
     """Remember a session by the hash of its token."""
-    tx.execute(insert(user_sessions).values(token_hash=_hash(token), user_id=user_id, created_at=tx.now, expires_at=expires_at))
+    values = {"token_hash": token_hash(token), "user_id": user_id, "created_at": tx.now, "expires_at": expires_at}
+    tx.execute(insert(user_sessions).values(**values))
 
 
 def of_session(tx: Tx, token: str) -> User | None:
@@ -118,14 +163,14 @@ def of_session(tx: Tx, token: str) -> User | None:
         select(users)
         .join(user_sessions, user_sessions.c.user_id == users.c.id)
         .where(
-            user_sessions.c.token_hash == _hash(token),
+            user_sessions.c.token_hash == token_hash(token),
             user_sessions.c.expires_at > tx.now,
             user_sessions.c.revoked_at.is_(None),
             users.c.disabled_at.is_(None),
         )
     )
     row = tx.execute(query).first()
-    return None if row is None else _user(row)
+    return None if row is None else _user(tx, row)
 
 
 def end_sessions(tx: Tx, user_id: int) -> int:
@@ -136,7 +181,7 @@ def end_sessions(tx: Tx, user_id: int) -> int:
 
 def end_session(tx: Tx, token: str) -> None:
     """Sign out."""
-    tx.execute(update(user_sessions).where(user_sessions.c.token_hash == _hash(token)).values(revoked_at=tx.now))
+    tx.execute(update(user_sessions).where(user_sessions.c.token_hash == token_hash(token)).values(revoked_at=tx.now))
 
 
 def context(row: Row[Any]) -> str:
@@ -148,16 +193,13 @@ def _context(login: str) -> str:
     return f"totp:{login}"
 
 
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
 def _set(tx: Tx, user_id: int, **values: Any) -> None:
     if tx.execute(update(users).where(users.c.id == user_id).values(**values)).rowcount != 1:
         raise NotFound(f"no user is stored as number {user_id}")
 
 
-def _user(row: Row[Any]) -> User:
+def _user(tx: Tx, row: Row[Any]) -> User:
+    mine = select(user_cases.c.case_id).where(user_cases.c.user_id == row.id).order_by(user_cases.c.case_id)
     return User(
         id=row.id,
         login=row.login,
@@ -169,4 +211,7 @@ def _user(row: Row[Any]) -> User:
         disabled_at=row.disabled_at,
         created_at=row.created_at,
         password_hash=row.password_hash,
+        cases=tuple(tx.execute(mine).scalars()) if Role.FAMILY in row.roles else (),
+        lang=row.lang,
+        totp_step=row.totp_step,
     )

@@ -505,6 +505,26 @@ users = Table(
     Column("locked_until", UtcDateTime),
     Column("disabled_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("totp_step", BigInteger),
+    Column("lang", String(10), nullable=False, server_default=""),
+)
+
+user_cases = Table(
+    "user_cases",
+    metadata,
+    Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("case_id", Id, ForeignKey("cases.id", ondelete="CASCADE"), primary_key=True, index=True),
+)
+
+invitations = Table(
+    "invitations",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    _to("user_id -> users", cascade=True),
+    Column("by", CleanText, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("used_at", UtcDateTime),
 )
 
 user_sessions = Table(
@@ -515,6 +535,60 @@ user_sessions = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
     Column("revoked_at", UtcDateTime),
+)
+
+# --- what reviewers say of candidates ---------------------------------------------------------------------------
+
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("candidate_id", Id, ForeignKey("candidates.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("stage", String(20), nullable=False),
+    Column("needed", Integer, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Index("ix_reviews_stage", "stage", "candidate_id"),
+)
+
+review_locks = Table(
+    "review_locks",
+    metadata,
+    Column("candidate_id", Id, ForeignKey("candidates.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("given_at", UtcDateTime, nullable=False),
+    Column("until", UtcDateTime, nullable=False),
+    _flag("skipped"),
+)
+
+review_votes = Table(
+    "review_votes",
+    metadata,
+    _id(),
+    _to("candidate_id -> candidates", cascade=True),
+    _to("user_id -> users", cascade=True),
+    Column("verdict", String(20), nullable=False),
+    _flag("unblinded"),
+    _flag("leading"),
+    Column("checklist", Json, nullable=False),
+    Column("note", CleanText, nullable=False, server_default=""),
+    Column("seconds", Float, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("undone_at", UtcDateTime),
+)
+
+review_checks = Table(
+    "review_checks",
+    metadata,
+    _id(),
+    _to("user_id -> users", cascade=True),
+    _to("left_id -> case_photos", cascade=True),
+    _to("right_id -> case_photos", cascade=True),
+    Column("mated", Boolean, nullable=False),
+    Column("given_at", UtcDateTime, nullable=False),
+    Column("verdict", String(20)),
+    Column("checklist", Json, nullable=False),
+    Column("note", CleanText, nullable=False, server_default=""),
+    Column("seconds", Float),
+    Column("at", UtcDateTime),
 )
 
 audit_events = Table(
