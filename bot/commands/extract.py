@@ -12,6 +12,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from bot.commands import evaluate_faces
 from bot.commands.common import EXIT_PROBLEM, JsonOption, emit_json, err, out, table
 from ingest.evaluate import PLACE_OUTCOMES, TIME_OUTCOMES, Figures, read_gold
 from ingest.evaluate import evaluate as measure
@@ -20,13 +21,14 @@ from ingest.extract import extract_line, read_item, resolve
 from store.errors import BadInput
 from store.model import Evidence
 
-evaluate_app = typer.Typer(no_args_is_help=True, help="Measure on labelled data.")
-
 
 def register(app: typer.Typer) -> None:
-    """Add ``extract`` and ``evaluate`` to the command line."""
+    """Add ``extract`` and the group ``evaluate`` (extract, faces) to the command line."""
     app.command(epilog="Example: suishoupai extract posts.jsonl --explain")(extract)
-    app.add_typer(evaluate_app, name="evaluate")
+    measure_app = typer.Typer(no_args_is_help=True, help="Measure on labelled data.")
+    measure_app.command("extract", epilog="Example: suishoupai evaluate extract gold.jsonl")(evaluate_extract)
+    measure_app.registered_commands += evaluate_faces.app.registered_commands
+    app.add_typer(measure_app, name="evaluate")
 
 
 def extract(
@@ -107,12 +109,6 @@ def _reasons(evidence: tuple[Evidence, ...]) -> Text:
     return Text("\n".join(f"{e.source} ({e.certainty.value}): {e.why}" for e in evidence))
 
 
-@evaluate_app.callback()
-def _evaluate() -> None:
-    """Measure on labelled data."""
-
-
-@evaluate_app.command("extract", epilog="Example: suishoupai evaluate extract gold.jsonl")
 def evaluate_extract(
     gold: Annotated[Path, typer.Argument(help="JSON lines with the expected adcode and time (see ingest/evaluate.py).")],
     misses: Annotated[bool, typer.Option("--misses/--no-misses", help="List the posts that were read wrongly.")] = True,
