@@ -23,6 +23,7 @@ from store.errors import PlatformError, SettingsError, StoreError
 from store.model import Clock
 from store.photos import PhotoFiles
 from store.session import Store
+from store.tombstones import check_store_key
 
 _log = log.get("wiring")
 
@@ -61,6 +62,7 @@ def open_store(loaded: Loaded, clock: Clock = utc_now, *, migrate: bool = False)
     elif state != "current":
         fix = "run: suishoupai migrate" if state == "old" else "run the newer version of this program that made it"
         raise StoreError(f"the database's tables are {state} for this program", mend=fix)
+    check_store_key(store)
     return store
 
 

@@ -15,7 +15,7 @@ from enum import StrEnum
 from sqlalchemy import insert, select
 
 from store import dialect
-from store.session import Tx
+from store.session import Store, Tx
 from store.tables import secrets, tombstones
 
 PEPPER = "pepper"
@@ -86,6 +86,21 @@ def check_key(tx: Tx) -> None:
         StoreError: it is another key, or there is none though the database is sealed (or the other way round).
     """
     pepper(tx)
+
+
+def check_store_key(store: Store) -> None:
+    """:func:`check_key` for a store that is being opened; writes only where the database has no pepper yet.
+
+    Raises:
+        StoreError: as :func:`check_key`. Going on with another key would seal new faces and photos apart from the old ones.
+    """
+    with store.read() as tx:
+        known = tx.execute(select(secrets.c.name).where(secrets.c.name == PEPPER)).first() is not None
+        if known:
+            check_key(tx)
+    if not known:
+        with store.write("key.first") as tx:
+            check_key(tx)
 
 
 def mac(key: bytes, kind: Kind, *parts: str) -> str:

@@ -193,6 +193,16 @@ def test_the_wrong_key_is_noticed_before_anything_is_stored(store, clock):
             tombstones.check_key(tx)
 
 
+def test_a_lost_key_file_is_not_replaced_unnoticed(store, clock):
+    """A database that was sealed with another key is refused when it is opened, before anything is sealed apart from it."""
+    tombstones.check_store_key(Store(store.url, clock, AesVault([OLD])))
+    tombstones.check_store_key(Store(store.url, clock, AesVault([NEW, OLD])))
+    for vault in (AesVault([NEW]), PlainVault()):
+        with pytest.raises(StoreError) as caught:
+            tombstones.check_store_key(Store(store.url, clock, vault))
+        assert "key file" in caught.value.mend
+
+
 def test_a_vector_moved_to_another_row_does_not_open(store, stream, make_post, make_photo, make_face, clock):
     """Who can write to the database cannot give one face another's vector."""
     sealed = Store(store.url, clock, AesVault([OLD]))
