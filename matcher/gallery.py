@@ -174,6 +174,12 @@ class Gallery:
                 self._half.pop()
             self._changed(case_id)
 
+    def memory_bytes(self) -> int:
+        """Bytes held for searching: the templates, their ids and, once a single probe asked for it, the float16 copy."""
+        with self._lock:
+            halved = 0 if self._half is None else len(self._half) * self.dimension * 2
+            return self._rows.nbytes + self._ids.nbytes + halved
+
     def group_of(self, case_id: int) -> Group:
         """The age group that the case was put with; CHILD by default."""
         return self._group_of.get(case_id, Group.CHILD)
@@ -226,7 +232,7 @@ class Gallery:
         """Rows that surely hold the ``k`` best, by the float16 copy; None where too many are nearly equal to tell."""
         if self._half is None:
             self._half = HalfIndex(self._rows[: len(self._row_of)])
-        rows, last = self._half.best(query, 4 * k + 64)
+        rows, last = self._half.best(query, 2 * k + 16)
         kth = float(np.partition(self._rows[rows] @ query, -k)[-k])
         return rows if last + ERROR < kth or len(rows) == len(self._row_of) else None
 

@@ -98,6 +98,10 @@ class InsightFacePack:
     def dimension(self) -> int:
         return self._dimension
 
+    def sessions(self) -> tuple[Any, Any]:
+        """The detector's and the recogniser's onnxruntime sessions, for measuring what the engine adds to them."""
+        return self._detector.session, self._recogniser.session
+
     def faces(self, image: Image) -> list[DetectedFace]:
         """All faces of ``image``, largest first; see :class:`matcher.engines.base.Engine`."""
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:

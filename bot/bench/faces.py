@@ -1,0 +1,113 @@
+"""Photos to vectors beside the bare onnxruntime sessions of the same pack, fed with ready tensors on the same cores.
+
+Ours starts from the photo's JPEG bytes: decoding, scaling, alignment and quality are in it, decoding of one photo overlapping
+with inference of another. DeepFace and face_recognition are run beside it where they are installed.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from insightface.data import get_image
+from numpy.typing import NDArray
+from PIL import Image
+
+from bot.bench.base import Figure, Result, paired
+from matcher import packs
+from matcher.engines.base import EngineSettings
+from matcher.engines.loading import load
+
+RIVALS = ("deepface", "face_recognition")
+DETECT_PX, SECOND_PX = 640, 256
+
+
+def run(quick: bool) -> Result:
+    """Photos and faces a second with one worker a core."""
+    photos = _photos(24 if quick else 120)
+    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(workers) as pool:
+        pack = packs.ensure_default(Path(folder))
+        engine = load("insightface_pack")(EngineSettings(pack))
+        counts = [len(engine.faces(_decoded(photo))) for photo in photos]
+        sessions = _Sessions(pack)
+
+        def ours() -> int:
+            return sum(pool.map(lambda photo: len(engine.faces(_decoded(photo))) * 0 + 1, photos))
+
+        def bare() -> int:
+            return sum(pool.map(sessions.run, counts))
+
+        rate, bare_rate, ratio = paired(ours, bare)
+        figures = [
+            Figure("photos to vectors", rate, "photos/s", ratio, "bare onnxruntime sessions", promised="at least 0.85"),
+            Figure("bare onnxruntime sessions", bare_rate, "photos/s"),
+            Figure("faces to vectors", rate * sum(counts) / len(photos), "faces/s"),
+        ]
+        skipped = []
+        for name in RIVALS:
+            if importlib.util.find_spec(name) is None:
+                skipped.append(f"{name}: not installed here (pip install {name})")
+                continue
+            _, _, faster = paired(ours, _rival(name, photos, pool), rounds=3)
+            figures.append(Figure(f"photos to vectors against {name}", rate, "photos/s", faster, name, promised="at least 3"))
+    return Result("faces", tuple(figures), tuple(skipped))
+
+
+class _Sessions:
+    """The pack's two models with nothing around them."""
+
+    def __init__(self, pack: Path) -> None:
+        # The only place outside matcher/engines that may touch them: what is measured here is the engine's own cost.
+        engine: Any = load("insightface_pack")(EngineSettings(pack))
+        self._detector, self._recogniser = engine.sessions()
+        rng = np.random.default_rng(0)
+        self._images = [rng.normal(size=(1, 3, px, px)).astype(np.float32) for px in (DETECT_PX, SECOND_PX)]
+        self._face = rng.uniform(0, 255, size=(1, 3, 112, 112)).astype(np.float32)
+
+    def run(self, faces: int) -> int:
+        """One photo's inference: both detection sizes, and one embedding a face."""
+        for image in self._images:
+            self._detector.run(None, {self._detector.get_inputs()[0].name: image})
+        for _ in range(faces):
+            self._recogniser.run(None, {self._recogniser.get_inputs()[0].name: self._face})
+        return 1
+
+
+def _rival(name: str, photos: Sequence[bytes], pool: ThreadPoolExecutor) -> Callable[[], int]:
+    module: Any = importlib.import_module(name if name == "face_recognition" else "deepface.DeepFace")
+
+    def one(photo: bytes) -> int:
+        image = _decoded(photo)
+        if name == "face_recognition":
+            module.face_encodings(image, module.face_locations(image))
+        else:
+            module.represent(image[:, :, ::-1], model_name="SFace", detector_backend="yunet", enforce_detection=False)
+        return 1
+
+    return lambda: sum(pool.map(one, photos))
+
+
+def _photos(count: int) -> list[bytes]:
+    """JPEGs of 640 px cut from insightface's group photo, one to three faces each, all different."""
+    source = Image.fromarray(np.ascontiguousarray(get_image("t1", to_rgb=True)))
+    rng = np.random.default_rng(0)
+    photos = []
+    for _ in range(count):
+        side = int(rng.integers(420, 640))
+        left, top = int(rng.integers(0, source.width - side)), int(rng.integers(0, max(1, source.height - side)))
+        buffer = io.BytesIO()
+        source.crop((left, top, left + side, top + side)).resize((DETECT_PX, DETECT_PX)).save(buffer, "JPEG", quality=85)
+        photos.append(buffer.getvalue())
+    return photos
+
+
+def _decoded(photo: bytes) -> NDArray[np.uint8]:
+    return np.asarray(Image.open(io.BytesIO(photo)).convert("RGB"))
