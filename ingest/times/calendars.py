@@ -27,7 +27,7 @@ _LUNAR = {
     "mid-autumn": (8, 15), "mid autumn festival": (8, 15),
 }  # fmt: skip
 
-_EVE = {"除夕", "大年夜", "年三十", "年卅", "chinese new year's eve", "lunar new year's eve"}
+_EVE = {"除夕", "大年夜", "chinese new year's eve", "lunar new year's eve"}
 
 NAMES = (*_SOLAR, *_LUNAR, *_EVE, "清明", "冬至", "母亲节", "父亲节", "感恩节")
 

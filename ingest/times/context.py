@@ -23,14 +23,14 @@ _SEEN = (
 _LOST = (
     r"最后一?次?(?:见到|看到|看见|出现|见面|露面)|走失|失踪|失联|被拐|拐走|拐卖|拐骗|诱拐"
     r"|走丢|丢失|弄丢|丢了|丢的|失散|被抢走?|被偷走?|被盗"
-    r"|抱走|不见了|不见的|离家|出走"
+    r"|抱走|带走|带出来|骗走|骗出|骗来|卖到|被卖|不见了|不见的|离家|离开家|出走"
     r"|\blast seen\b|\bwent missing\b|\bmissing\b|\bdisappear|\babduct|\bkidnap|\blost\b|\bvanished\b|\bstolen\b"
     r"|\btaken from\b|\bsnatched\b"
 )
 _BORN = r"出生|生于|生日|出世|诞生|的?生辰|\bborn\b|\bbirthday\b"
 # The lookahead names the first characters of all words below: most positions of a sentence stop there.
 _EVENT = re.compile(
-    rf"(?=[最走失被拐诱丢弄抱不离出生诞的看见目拍发遇碰撞偶路经乞行要讨跪卖]|\b[lmdakvstbpn])"
+    rf"(?=[最走失被拐诱丢弄抱带骗卖不离出生诞的看见目拍发遇碰撞偶路经乞行要讨跪卖]|\b[lmdakvstbpn])"
     f"(?:(?P<lost>{_LOST})|(?P<born>{_BORN})|(?P<seen>{_SEEN}))",
     re.ASCII,
 )
@@ -64,8 +64,14 @@ _OTHER_BEFORE = re.compile(
     r"(?:据|营业时间?|营业|上班时间|办公时间|工作时间|开放时间|服务时间|接听时间|热线|值班|播出|直播|新闻|日报|晚报|早报|时报|报时间|发布[时于]间?|更新[时于]间?|报警时间?|报案时间?|立案时间?|采血时间?)[\s:]{0,2}$"
 )
 _OTHER_AFTER = re.compile(
-    r"[^,]{0,2}?(?:转发|转过|发过|发的?微博|发帖|评论过|收到)|[^,]{0,8}?(?:通报|报道|报导|日电|新闻|播出|直播|讯(?!息)|公布|发布|刊登|登报|报警|报案|报的[案警]|立案|采血|入库|开会|集合|开始放寒假|下班|更新|截稿|发车|开业)"
+    r"[^,]{0,2}?(?:转发|转过|发过|发的?微博|发帖|评论过|收到)|[^,]{0,8}?(?:通报|报道|报导|日电|新闻|播出|直播|讯(?!息)|公布|发布|刊登|登报|报警|报案|报的[案警]|立案|采血|入库|开会|集合|更新|截稿|发车|开业|活动|去世|过世|病逝|死了|死的|车祸|受伤|烧伤|烫伤|住院|手术"
+    r"|出院|辍学|退学|离婚|愉快|快乐)"
 )
+_TOLD = re.compile(
+    r"(?:孩子|小孩|[他她]们?|男孩|女孩|母亲|妈妈|父亲|爸爸|女人|男人|女的|男的|老人|大人)(?:自己)?(?:说|讲|称|自称|告诉)[^,]{0,8}$"
+)
+_WILL = re.compile(r"[^,]{0,3}?(?:将(?!近)|准备|打算|预计)")
+_EN_PART_BEFORE = re.compile(r"\b(?:this|in the|around|at|by|about|early|late|since)\s$")
 _NOT_PART = re.compile(r"[好安茶餐饭市宵场班]|自习|好眠")
 _PUNCTUATION = re.compile(r"的?\s*(?:$|[,.。!?;|~()/、】\]□\n]|\s)")
 _SEEN_SOON = re.compile(rf"[^,]{{0,6}}?(?:{_SEEN})")
@@ -88,6 +94,7 @@ class Around(NamedTuple):
     before: str
     after: str
     event: re.Match[str] | None
+    said: str
 
 
 def around(text: str, phrase: Phrase, limit: int) -> Around:
@@ -96,7 +103,7 @@ def around(text: str, phrase: Phrase, limit: int) -> Around:
     after = text[phrase.end : max(phrase.end, min(phrase.end + AHEAD, limit))]
     end = _SENTENCE_END.search(after)
     after = after if end is None else after[: end.start()]
-    return Around(before, after, _EVENT.search(after))
+    return Around(before, after, _EVENT.search(after), text[phrase.start : phrase.end])
 
 
 def _clause_tail(before: str) -> str:
@@ -105,7 +112,7 @@ def _clause_tail(before: str) -> str:
 
 def _missing(words: Around, old: bool) -> str | None:
     """Why the phrase is the day of the loss or a birth, or None: the nearest event that follows decides, else the one before."""
-    before, after, event = words
+    before, after, event, _ = words
     if event is not None and event.lastgroup == "seen":
         return None
     if event is not None and not _HEDGE.search(after[: event.start()]):
@@ -137,13 +144,15 @@ def _habit(phrase: Phrase, before: str, after: str) -> bool:
     return loose and phrase.lone is None and bool(_HABIT_AFTER.match(after))
 
 
-def _no_time(phrase: Phrase, before: str, after: str) -> bool:
+def _no_time(phrase: Phrase, before: str, after: str, said: str) -> bool:
     """Whether a lone part of the day (晚上) or a bare clock (三点) is something else than the moment of a sighting."""
     if phrase.day is not None or phrase.lone is not None:
         return False
     if phrase.clock is None:
         if _NOT_PART.match(after):
             return True
+        if said.isascii():  # "in the morning", not "the night market" or "at night"
+            return not _EN_PART_BEFORE.search(before) or (said == "night" and before.endswith("at "))
         if _PUNCTUATION.match(after) or _SEEN_SOON.match(after):
             return False
         return not (_SUBJECT.search(before) and _ACT.match(after))
@@ -156,19 +165,22 @@ def _no_time(phrase: Phrase, before: str, after: str) -> bool:
 
 def refusal(phrase: Phrase, words: Around, *, old: bool) -> str | None:
     """Why ``phrase`` is not the time of a sighting, or None. ``old`` says that it lies more than a year before the post."""
-    before, after, _ = words
+    before, after, _, said = words
     if _habit(phrase, before, after):
         return "it tells a habit, not one sighting"
     if _DEADLINE_AFTER.match(after) or _DEADLINE_BEFORE.search(before):
         return "it is a deadline"
     lasting = (before.endswith("从") and _FROM_TO.match(after)) or _TO_BEFORE.search(before)
-    if (phrase.day is None and lasting) or _SINCE.match(after) or _SINCE_BEFORE.search(before):
+    today = phrase.day is not None and phrase.day.value == 0 and not phrase.parts and phrase.clock is None
+    if ((phrase.day is None or today) and lasting) or _SINCE.match(after) or _SINCE_BEFORE.search(before):
         return "it tells how long something has lasted"
-    if _AHEAD.search(_clause_tail(before)):
+    if _AHEAD.search(_clause_tail(before)) or _WILL.match(after):
         return "it speaks of something to come"
+    if not _SEEN_SOON.match(after) and _TOLD.search(before):
+        return "it is part of what somebody tells of the child's past"
     if _OTHER_BEFORE.search(before) or (_OTHER_AFTER.match(after) and not _SEEN_SOON.match(after)):
         return "it is the time of another event (a report, a call to the police, opening hours)"
-    if _no_time(phrase, before, after):
+    if _no_time(phrase, before, after, said):
         return "it is no time of a sighting here"
     return _missing(words, old)
 

@@ -59,7 +59,8 @@ _WORDS = {
     # After these it is a house number: 中山路3号, A3号, 每3日.
     "NO_ADDRESS": r"(?<![\d.:/a-z路街道巷弄里村院园栋楼层室座段线组第之每])",
     # A decimal, a count or a measure, not a month and a day: 1.5米, 2.13元, 3-14岁.
-    "NO_UNIT": r"(?!\s?[\d.:/%-]|\s?(?:[米岁元块万千亿公里斤吨寸尺厘年倍分度折个位名点角多人月]|k[mg]|cm|m\b))",
+    "NO_UNIT": r"(?!\s?[\d.:/%-]|\s?(?:[米岁元块万千亿公里斤吨寸尺厘年倍分度折个位名点角多人月天次路楼室栋小周]"
+    r"|地震|事件|晚会|打假|k[mg]|cm|m\b))",
     "BY_A_TIME": r"(?=[日号]|\s*,?\s*(?:[凌清早上中正午下傍晚夜深半]|那天|当天|这天|\d{1,2}[:点时]|[拍看见在于]))",
     "PART_AHEAD": r"[晚夜早晨午下上中凌傍朝]",
     "FEASTS": _any_of([n for n in calendars.NAMES if not n.isascii() and n not in _AMBIGUOUS_FEASTS]),
@@ -67,7 +68,7 @@ _WORDS = {
     "FEAST_SAID": r"(?=节|日|期间|假|长假|小?黄金周|那天|那晚|当天|放假|上午|下午|中午|早|晚|夜|凌晨|傍晚)",
     "FEAST_TAIL": r"节?(?:当日)?(?P<{whole}>期间|长假|假期|小长假|放假|黄金周|假日|那几天)?"
     r"(?!\s*(?:快乐|将至|快到|快要|临近|回家|团圆|之?前|以前|前夕|礼|路|街|广场|大道|村|社区|小区|公园|桥|站|口岸|学校"
-    r"|小学|中学|版|促销|活动))",
+    r"|小学|中学|版|促销|活动|老人|树|帽|歌|粥|蒜|粽|糕|月饼|晚会|上河|饺子))",
     # A bare 晚 or 早 is a part of the day after a day or before a clock: 2月9日晚, 晚8点; not 晚了, 早餐.
     "LONE_PART": r"(?<=[今昨前寻琴当天日号一二三四五六十卅末庆旦秋节夕年]){c}{no}|(?<=\d){c}{no}|(?<=[\d日号天][\s,]){c}{no}"
     r"|(?<![最太很提趁迟早]){c}(?=\s?(?:\d{{1,2}}|[〇一二三四五六七八九十]{{1,3}})[点时:])",
@@ -94,10 +95,12 @@ _NUMBER_RULES = (
     ("nmonthpart", r"(?P<mn>{NUM})月份?(?P<nmp>初|上旬|中旬|下旬|底|末)(?!的?工资)"),
     ("md", r"(?<![\d.])(?P<mdm>{NUM})\s?月\s?(?P<mdd>{NUM})(?:\s?[日号](?!线|楼|院)|(?![\d个年岁天后前]))"),
     ("month", r"(?<![\d.第])(?P<mon>{NUM})月份"),
-    ("mdslash", r"(?<![\d./:-])(?:0?[1-9]|1[0-2])/(?:0?[1-9]|[12]\d|3[01])(?![\d/]){NO_UNIT}(?![a-z])"),
+    ("mdslash", r"(?<![\d./:-])(?:0?[1-9]|1[0-2])/(?:(?:0[1-9]|[12]\d|3[01])(?![\d/a-z]){NO_UNIT}"
+     r"|[1-9](?![\d/a-z]){NO_UNIT}{BY_A_TIME})"
+     r"|(?<![^\s,(。:】【])(?:0?[1-9]|1[0-2])/[1-9](?=[\s,)】。]|$)"),
     ("mddot", r"(?<![\d./:a-z-])(?:0?[1-9]|1[0-2])\.(?!\d{{1,2}}\s?[ap]\.?m)(?:(?:0[1-9]|[12]\d|3[01])(?!\d){NO_UNIT}"
      r"|[1-9](?!\d){NO_UNIT}{BY_A_TIME})"),
-    ("mddash", r"(?<![\d./:a-z-])(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])|[1-9]-(?:1[3-9]|2\d|3[01]))(?!\d){NO_UNIT}"),
+    ("mddash", r"(?<![\d./:a-z-])(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])|[1-9]-(?:1[3-9]|2\d|3[01]))(?![\d日号]){NO_UNIT}"),
     ("ago", r"(?P<an>\d{{1,3}}(?:\.\d)?|[好十]?几|数|一个半|两个半|两三|三四|四五|五六|七八|一两|半|{NUM})"
      r"(?P<ab>来|多)?\s?个?(?P<ah>半|多)?\s?"
      r"(?P<au>小时|钟头|分钟|分|刻钟|天|日|周|星期|礼拜|月|年|min|h)(?P<am>多|左右)?(?:之|以)?前(?![台面往方门期后])"),
@@ -118,8 +121,10 @@ _CHINESE_RULES = (
     ("lunar", r"(?:(?:农历|阴历|旧历)(?P<lm>正|腊|冬|闰?[一二三四五六七八九十]|十一|十二)月"
      r"|(?P<lm2>正|腊|冬)月)"
      r"(?P<ld>初[一二三四五六七八九十]|廿[一二三四五六七八九]?|(?:二?十|三十)[一二三四五六七八九]?)(?![月个])日?"),
-    ("newyear", r"(?:大年|年)(?P<nd>初[一二三四五六七八九十])|(?<![一-龥])(?P<nd2>初[一二三四五六七八九十])"
-     r"(?=那天|当天|上午|下午|中午|晚|早|凌晨|傍晚)|大?年(?:三十|卅)"),
+    ("newyear", r"(?:大年|(?<![今去前明本每\d])年)(?P<nd>初[一二三四五六七八九十])(?![直起些个定])"
+     r"|(?<![一-龥])(?P<nd2>初[一二三四五六七八九十])"
+     r"(?=那天|当天|上午|下午|中午|晚|早|凌晨|傍晚)"
+     r"|(?:大年|(?<![今去前明本每几\d〇一二三四五六七八九十多整全])年)(?:三十|卅)(?![多几来岁一二三四五六七八九个])"),
     ("monthpart", r"(?P<mb>上个?|本|这个?)月(?P<mp>初|上旬|中旬|下旬|底|末)(?!的?工资)"),
     ("mdy", r"(?P<mdyw>今年|去年|前年)的?\s?(?P<ymdm>{NUM})\s?月(?:\s?(?P<ymdd>{NUM})[日号]?|份|(?=[,。\s的]|$))"),
     ("wfeast", r"(?P<wfy>今年|去年|前年)的?(?P<wfn>{FEASTS}|十一|五一|六一|国庆|元宵|小年)" + "{FEAST_TAIL_W}"),
@@ -131,7 +136,7 @@ _CHINESE_RULES = (
     ("weekday", r"(?<![一二两三四五六七八九十每几半])(?P<ww>上上|上|这|本|今|下下|下)?个?"
      r"(?:周|星期|礼拜)(?P<wd>[一二三四五六日天末1-7])(?![岁年次围周大福生])"),
     ("rel", r"大前[天日]|(?<![之以目])前[天日](?!前)|前儿个?(?={PART_AHEAD})|(?<![之以目天日前])前(?=[晚夜])"
-     r"|[昨寻琴][天日]|昨儿个?|寻(?=晚)|[昨琴](?={PART_AHEAD})|今[天日](?!头条|说法|之|后)|今儿个?|今(?={PART_AHEAD})"
+     r"|[昨寻琴][天日]|昨儿个?|寻(?=晚)|[昨琴](?={PART_AHEAD})|今[天日](?!头条|说法|之|后|的社会|这个社会|的中国|的孩子)|今儿个?|今(?={PART_AHEAD})(?!晚报(?![警案道]))"
      r"|大?后[天日]|明[天日儿]|明(?=[晚早])"
      r"|次日|翌日"),
     ("fewdays", r"前(?P<fd>几|两|三|些)[天日]|[这近](?P<fd2>几|两|三)[天日]"),
@@ -141,7 +146,8 @@ _CHINESE_RULES = (
      r"|现在(?=就在|正|仍在|还在"
      r"|也?在(?!找|家|医院|派出所|救助站))"
      r"|此刻|此时"),
-    ("feast", r"(?P<fn>{FEASTS}|过年(?=的时候|期间|时|那)|(?:元宵|国庆|小年)(?!路|街|广场))" + "{FEAST_TAIL_F}"),
+    ("feast", r"(?P<fn>{FEASTS}|过年(?=的时候|期间|时|那)|(?:元宵|国庆|小年){FEAST_SAID}"
+     r"|(?<![卖吃煮买做送碗包汤个李王张刘陈])(?:元宵|国庆|小年)(?=[,。!\s]|$))" + "{FEAST_TAIL_F}"),
     ("almost", r"(?P<cb>快|将近|接近|临近|不到)(?P<ach>{NUM}){CLOCK_TAIL_A}"),
     ("part", r"天刚亮|天亮|凌晨|拂晓|黎明|清晨|大清早|清早|早晨|大?早上|上午|正午|中午|晌午|午间|午后|下午|下晚|傍晚|黄昏"
      r"|晚上|晚间|夜晚|当晚|夜里|夜间|大半夜|深夜|半夜三更|半夜|午夜|子夜|上昼|下昼|晏昼|朝早|(?<=[今昨凌])晨|(?<=[今昨寻琴])朝"
@@ -152,7 +158,7 @@ _CHINESE_RULES = (
 _ENGLISH_RULES = (
     ("wago", r"\b(?P<wen>{EN_NUM}|half an|a few|few|several|a couple of|couple of)[\s-]?{EN_AGO_W}"),
     ("endate", r"\b(?P<em>{EN_MONTH})\s?(?P<ed>\d{{1,2}})(?:st|nd|rd|th)?\b(?!:)(?:,?\s?(?P<ey>{YEAR})\b)?"),
-    ("enrel", r"\bthe day before yesterday\b|\byesterday\b|\btoday\b|\btonight\b|\blast night\b"
+    ("enrel", r"\bthe day before yesterday\b|\byesterday\b|\btoday\b(?!'s)|\btonight\b|\blast night\b"
      r"|\bthis (?=morning|afternoon|evening)|\btomorrow\b|\bthe other day\b"),
     ("enweek", r"\b(?:(?P<ew>last|this|past|next|every|on)\s)?(?P<ed3>{EN_DAY})(?P<es>s)?\b(?!\.[a-z])"
      r"|\b(?:(?P<ew2>last|this|over the|next|every)\s)?weekend\b|\blast week\b|\blast month\b"),
@@ -160,8 +166,8 @@ _ENGLISH_RULES = (
     ("pmclock", r"\b(?P<pmh>[ap])m\s?(?P<pm1>\d{{1,2}})(?:[:点](?P<pm2>[0-5]\d))?(?!\d)[点分]?"),
     ("half", r"\b(?P<eq>half past|quarter past|quarter to)\s(?P<eqh>{EN_NUM})\b"),
     ("wclock", r"\b(?P<we1>{EN_NUM})\s(?:(?P<wep>[ap])\.?m\b\.?|o'?clock\b)"),
-    ("enat", r"\bat\s(?:about\s|around\s)?(?P<ea>1[0-2]|[1-9])\b(?!\s?(?:st|nd|rd|th|[ap]\.?m|years?|kids|children|people|boys"
-     r"|girls|[%/:.-]\d|o'?clock))"
+    ("enat", r"\bat\s(?:about\s|around\s)?(?P<ea>1[0-2]|[1-9])"
+     r"(?=\s?(?:[,!?;)]|\.(?!\d)|$|in the|this|on\s|yesterday|today|last|tonight|near|outside|i\s|we\s|sharp))"
      r"|(?<=night\s)(?:around|about)\s(?P<ea2>1[0-2]|[1-9])\b(?!\s?[a-z:.]|[:.]\d)"
      r"|\b(?:around|about)\s(?P<ea3>1[0-2]|[1-9])"
      r"(?=\s(?:last night|yesterday|this (?:morning|evening|afternoon)|in the|tonight))"),
@@ -187,7 +193,7 @@ def _filled(rules: tuple[tuple[str, str], ...]) -> str:
     words |= {"CLOCK_TAIL": _CLOCK_TAIL.format(s=""), "CLOCK_TAIL_A": _CLOCK_TAIL.format(s="a")}
     words |= {"EN_AGO": _EN_AGO.format(s=""), "EN_AGO_W": _EN_AGO.format(s="w")}
     words |= {"LONE_EARLY": _WORDS["LONE_PART"].format(c="早", no="(?![点就已餐饭日期安])")}
-    words |= {"LONE_NIGHT": _WORDS["LONE_PART"].format(c="[晚夜]", no="(?![了餐饭点会安班色市宵])")}
+    words |= {"LONE_NIGHT": _WORDS["LONE_PART"].format(c="[晚夜]", no="(?![了餐饭点会安班色市宵]|报(?![警案道]))")}
     return "|".join(f"(?P<{name}>{pattern.format(**words)})" for name, pattern in rules)
 
 
