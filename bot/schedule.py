@@ -21,6 +21,7 @@ from bot.pipeline import work
 from bot.steps import housekeeping
 from bot.steps.each import StepReport
 from bot.steps.poll import Polled, poll, streams
+from store import retention
 from store.errors import StoreError, SuishoupaiError
 
 log = get("schedule")
@@ -50,6 +51,7 @@ class Schedule:
             self._every(f"deliver:{seat.name}", bot.settings.schedule.deliver_every_s, partial(self._deliver, seat))
             self._every(f"deletions:{seat.name}", 3600, partial(housekeeping.look_for_deletions, bot, seat))
         self._every("work", bot.settings.schedule.work_every_s, self._work)
+        self._every("retention", 3600, partial(retention.apply, bot.store, bot.files, retention.Policy()))
         self._scheduler.start()
 
     def stop(self) -> None:
