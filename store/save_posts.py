@@ -74,7 +74,7 @@ class Saver:
         return int(row.id)
 
     def _find(self, platform: str, post_id: str) -> Any:
-        columns = (posts.c.id, posts.c.details, posts.c.summons, posts.c.direct, posts.c.deleted_at, posts.c.repost_of_id)
+        columns = (posts.c.id, posts.c.details, posts.c.summons, posts.c.direct, posts.c.deleted_at, posts.c.repost_of_id, posts.c.step)
         return self._tx.execute(select(*columns).where(posts.c.platform == platform, posts.c.post_id == post_id)).first()
 
     def _learnt(self, row: Any, post: Post, *, direct: bool, original: int | None) -> dict[str, Any]:
@@ -84,6 +84,9 @@ class Saver:
             learnt["summons"] = True
         if direct and not row.direct:
             learnt["direct"] = True
+        if learnt and row.step == "decided":
+            # What was decided for somebody who had not spoken to the bot is decided anew for somebody who has.
+            learnt["step"] = "matched"
         if post.deleted and row.deleted_at is None:
             learnt["deleted_at"] = self._now
         if original is not None and row.repost_of_id is None:

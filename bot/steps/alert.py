@@ -91,7 +91,7 @@ def gather(tx: Tx, bot: Bot, seat: PlatformSeat, stored: StoredPost, post: Post,
         from_bot=post.author.automated or (bool(seat.own_id) and post.author.id == seat.own_id),
         opted_out=posts.opted_out(tx, post.platform, post.author.id),
         opt_out_request=wants_silence,
-        thread_answered=post.thread_id is not None and alerts.answered_thread(tx, post.platform, post.thread_id),
+        thread_answered=_thread_answered(tx, post),
         photos=max(len(stored.media), len(usable)),
         photos_usable=len(usable),
         faces=sum(_faces(tx, bot, picture) for picture in usable),
@@ -105,6 +105,14 @@ def gather(tx: Tx, bot: Bot, seat: PlatformSeat, stored: StoredPost, post: Post,
         sent_last_day=alerts.sent_since(tx, post.platform, MessageKind.ALERT, day),
         mentions_last_day={account.id: alerts.mentions_since(tx, account.id, day) for account in accounts},
     )
+
+
+def _thread_answered(tx: Tx, post: Post) -> bool:
+    """Whether the conversation has had its answer. Whoever opened it is answered all the same: somebody else's tag below
+    their photo must not take their answer away."""
+    if post.thread_id is None or post.thread_id == post.id:
+        return False
+    return alerts.answered_thread(tx, post.platform, post.thread_id)
 
 
 def _faces(tx: Tx, bot: Bot, picture: StoredMedia) -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from bot.bot import Bot, PlatformSeat
 from bot.log import get
+from bot.steps.alike import same_photos
 from bot.steps.each import Later, backoff
-from ingest.duplicate import FLAT, NEAR_BITS
 from ingest.fetch import FetchLimits, fetch_photo
 from ingest.when import resolve_when
 from ingest.where import resolve_where
@@ -44,17 +46,26 @@ def extract(bot: Bot, row: int) -> None:
         return
     _wait_for_original(bot, stored)
     _fetch_all(bot, seat, stored)
+    with bot.store.read() as tx:
+        shown = _shown(posts.get(tx, row))
+    alike = {photo_id: same_photos(bot, photo_id) for photo_id in shown}
     with bot.store.write("extract.done") as tx:
         fresh = posts.get(tx, row)
-        if _shown(fresh) and sightings.of_post(tx, row) is None:
-            _save_sighting(tx, fresh, post)
+        if shown and sightings.of_post(tx, row) is None:
+            where, when = _where_when(tx, fresh, post, frozenset[int]().union(*alike.values()))
+            sightings.save(tx, row, where, when, duplicate_of=_repeats(tx, row, alike))
         posts.mark(tx, row, Step.EXTRACTED)
 
 
 def read_again(tx: Tx, row: int) -> tuple[Where, When] | None:
     """When and where as today's rules read them, for :func:`store.sightings.update_extraction`; None for an unreadable post."""
-    stored = posts.get(tx, row)
-    return None if stored.post is None else _where_when(tx, stored, stored.post)
+    stored, sighting = posts.get(tx, row), sightings.of_post(tx, row)
+    if stored.post is None:
+        return None
+    alike = set(_shown(stored))
+    if sighting is not None and sighting.duplicate_of is not None:
+        alike |= set(_shown(posts.get(tx, sightings.get(tx, sighting.duplicate_of).post_id)))
+    return _where_when(tx, stored, stored.post, frozenset(alike))
 
 
 def _ignore(bot: Bot, row: int, why: str) -> None:
@@ -130,18 +141,14 @@ def _fetch_one(bot: Bot, seat: PlatformSeat, picture: StoredMedia) -> None:
         media.mark_stored(tx, picture.id, kept.id)
 
 
-def _save_sighting(tx: Tx, stored: StoredPost, post: Post) -> None:
-    where, when = _where_when(tx, stored, post)
-    sightings.save(tx, stored.id, where, when, duplicate_of=_repeats(tx, stored))
-
-
-def _where_when(tx: Tx, stored: StoredPost, post: Post) -> tuple[Where, When]:
-    """When and where, from everything the post and its photos say."""
+def _where_when(tx: Tx, stored: StoredPost, post: Post, alike: frozenset[int]) -> tuple[Where, When]:
+    """When and where, from everything the post and its photos say. ``alike`` are all photos that show the same pictures: a
+    picture that was seen earlier was not taken later."""
     exif = _exif(tx, stored)
     where = resolve_where(
         post.text, point=post.point, place=post.place, exif_point=exif.point, profile_place=post.author.place, lang=post.lang
     )
-    seen = [first.posted_at for photo_id in _shown(stored) if (first := photos.first_seen(tx, photo_id, NEAR_BITS))]
+    seen = [first.posted_at for photo_id in alike if (first := photos.first_seen(tx, photo_id))]
     first_seen_at = min(seen, default=None)
     when = resolve_when(
         post.text,
@@ -159,16 +166,17 @@ def _exif(tx: Tx, stored: StoredPost) -> Exif:
     return next((exif for exif in found if exif.taken_at or exif.point), Exif())
 
 
-def _repeats(tx: Tx, stored: StoredPost) -> int | None:
-    """The earliest sighting that already shows one of these photos, or a near-identical one."""
-    alike: set[int] = set()
-    for photo_id in _shown(stored):
-        photo = photos.get(tx, photo_id)
-        alike.add(photo_id)
-        if photo.phash != FLAT:
-            alike |= {hit.photo_id for hit in photos.near(tx, photo.phash, NEAR_BITS)}
-    earlier = [s for s in sightings.showing(tx, sorted(alike)) if s.post_id != stored.id]
-    return (earlier[0].duplicate_of or earlier[0].id) if earlier else None
+def _repeats(tx: Tx, row: int, alike: Mapping[int, frozenset[int]]) -> int | None:
+    """The earliest sighting that this one repeats: where every one of its pictures was posted before. One new picture makes
+    it a sighting of its own, for another child may be in it."""
+    firsts = []
+    for same in alike.values():
+        earlier = [sighting for sighting in sightings.showing(tx, sorted(same)) if sighting.post_id != row]
+        if not earlier:
+            return None
+        firsts.append(earlier[0])
+    first = min(firsts, key=lambda sighting: sighting.id)
+    return first.duplicate_of or first.id
 
 
 def _shown(stored: StoredPost) -> list[int]:

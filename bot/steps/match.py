@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from bot.bot import Bot
 from bot.log import get
-from ingest.duplicate import FLAT, NEAR_BITS
+from bot.steps.alike import same_photos
 from matcher.compare import Match, Probe, against_case
 from store import cases, faces, matches, photos, posts
 from store.errors import PhotoRefused
@@ -68,10 +68,10 @@ def search_photo(bot: Bot, photo_id: int) -> Found:
     with bot.store.read() as tx:
         vectors = faces.of_photo_with_vectors(tx, photo_id, bot.faces.pack.sha256)
         excluded = {(i, case) for i, face in enumerate(vectors) for case in matches.rejected_cases(tx, face.face_id)}
-        copies = _case_photos_like(tx, photo_id)
     if not vectors:
         return Found({})
     outcome = bot.faces.search(_probes(vectors), excluded)
+    copies = _copied_cases(bot, photo_id) if outcome.matches else frozenset()
     by_face: dict[int, list[Match]] = defaultdict(list)
     for hit in outcome.matches:
         by_face[vectors[hit.face_index].face_id].append(_mark_copy(hit, copies))
@@ -140,13 +140,11 @@ def _probes(vectors: tuple[FaceVector, ...]) -> list[Probe]:
     return [Probe(index, face.vector, face.quality) for index, face in enumerate(vectors)]
 
 
-def _case_photos_like(tx: Tx, photo_id: int) -> frozenset[int]:
-    """Cases that hold this photo, or a near-identical one: then it is a copy of the notice, not a child who was seen."""
-    photo = photos.get(tx, photo_id)
-    alike = {photo_id}
-    if photo.phash != FLAT:
-        alike |= {hit.photo_id for hit in photos.near(tx, photo.phash, NEAR_BITS)}
-    return frozenset(case_id for like in alike for case_id in faces.shown_by_case(tx, like))
+def _copied_cases(bot: Bot, photo_id: int) -> frozenset[int]:
+    """Cases that hold this very picture: then it is a copy of the notice, not a child who was seen."""
+    alike = same_photos(bot, photo_id)
+    with bot.store.read() as tx:
+        return frozenset(case_id for like in alike for case_id in faces.shown_by_case(tx, like))
 
 
 def _mark_copy(hit: Match, copies: frozenset[int]) -> Match:

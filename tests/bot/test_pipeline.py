@@ -4,13 +4,17 @@ from types import SimpleNamespace
 
 import pytest
 
+from bot import casework
 from bot.demo.photos import DemoPhoto
 from bot.microblog.model import Side
 from bot.microblog.server import Microblog
-from bot.pipeline import run_round
+from bot.pipeline import run_round, work
 from bot.settings import Loaded
+from bot.steps.housekeeping import look_for_deletions
+from bot.steps.poll import poll, streams
 from store import alerts, leads, matches, media, posts, sightings
-from store.model import AlertState, Band, MessageKind
+from store.cases import CaseFields
+from store.model import AlertState, Band, MessageKind, StreamKind
 
 LUOHU = (22.5462, 114.1195)
 
@@ -70,9 +74,6 @@ def test_a_stranger_is_answered_and_nobody_is_called(
 
 def test_a_draft_case_is_silent(start, tools: SimpleNamespace, microblog: Microblog, photos: dict[str, DemoPhoto]) -> None:
     """Until a second person verified it, a case matches nothing: no candidate, no lead, no alert."""
-    from bot import casework
-    from store.cases import CaseFields
-
     desk = casework.Desk(start.store, start.files, start.decoder, start.faces)
     casework.register(desk, CaseFields(name="Draft"), [casework.CasePhotoInput("b", photos["case-b-1"].data)], by="clerk")
     microblog.world.add_post(
@@ -169,8 +170,6 @@ def test_a_deleted_post_is_not_spoken_about(
     start, tools: SimpleNamespace, microblog: Microblog, clock, photos: dict[str, DemoPhoto]
 ) -> None:
     """Where the author deletes the post before the alert was released, what waited is cancelled at the next look-up."""
-    from bot.steps.housekeeping import look_for_deletions
-
     entry = microblog.world.add_post(Side.WEIBO, "anna", f"#{tools.tag}# 朝阳区 @随手拍助手", photos=[photos["a-street"].data])
     tools.settle(start)
     microblog.world.delete(entry.id)
@@ -198,11 +197,46 @@ def test_one_error_does_not_stop_the_round(
     monkeypatch.setattr(type(start.faces.engine), "faces", lambda self, image: faces(image))
     for _ in range(start.settings.schedule.attempts + 1):
         run_round(start)
-        import datetime
-
-        start.clock.offset += datetime.timedelta(hours=1)
+        start.clock.forward(hours=1)
     with start.store.read() as tx:
         stored = posts.get(tx, posts.find(tx, "weibo", str(bad.id)))
     assert stored.step is posts.Step.FAILED
     assert "engine broke" in stored.error
     assert len(said(microblog)) == 1
+
+
+def test_an_original_first_seen_behind_a_repost_is_answered_once_it_speaks_for_itself(
+    start, tools: SimpleNamespace, microblog: Microblog, photos: dict[str, DemoPhoto]
+) -> None:
+    """The original comes in with somebody's repost (and is not answered for it); found under the hashtag later, it is."""
+    world = microblog.world
+    original = world.add_post(Side.WEIBO, "anna", f"#{tools.tag}# 深圳市罗湖区", photos=[photos["q-1"].data], visible_after_s=0)
+    world.repost(original.id, "boris", "@随手拍助手 帮忙看看")
+    seat = start.seats["weibo"]
+    mentions = next(s for s in streams(seat) if s.kind is StreamKind.MENTIONS)
+    poll(start, seat, mentions)
+    work(start)
+    with start.store.read() as tx:
+        behind = posts.get(tx, posts.find(tx, "weibo", str(original.id)))
+    assert not behind.direct
+    tools.settle(start)
+    answered = {publication.target_id for publication in microblog.world.ledger.publications}
+    assert str(original.id) in answered
+
+
+def test_one_new_picture_among_known_ones_is_a_sighting_of_its_own(
+    start, tools: SimpleNamespace, microblog: Microblog, photos: dict[str, DemoPhoto]
+) -> None:
+    """A post that repeats a known photo beside a new one that matches still calls the officials: another child may be in it."""
+    for names in (("q-1",), ("q-1", "a-street")):
+        microblog.world.add_post(
+            Side.WEIBO,
+            "anna",
+            f"#{tools.tag}# 刚刚在深圳市罗湖区东门老街 @随手拍助手",
+            photos=[photos[n].data for n in names],
+            geo=LUOHU,
+        )
+        tools.settle(start)
+    assert sum("@示例罗湖公安" in text for text in said(microblog)) == 1
+    with start.store.read() as tx:
+        assert [s.duplicate_of for s in sightings.listing(tx)] == [None, None]
