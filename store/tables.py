@@ -108,6 +108,7 @@ posts = Table(
     Index("ix_posts_author", "platform", "author_id", "step"),
     Index("ix_posts_checked", "platform", "checked_at"),
     Index("ix_posts_posted_at", "posted_at"),
+    Index("ix_posts_platform", "platform", "id"),
 )
 
 opt_outs = Table(
@@ -315,6 +316,9 @@ cases = Table(
     Column("searched_seq", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("source", "source_ref"),
     Index("ix_cases_state", "state", "id"),
+    Index("ix_cases_name", "name"),
+    Index("ix_cases_birth_on", "birth_on"),
+    Index("ix_cases_police_report_number", "police_report_number"),
 )
 
 case_photos = Table(
@@ -476,6 +480,7 @@ alerts = Table(
     Index("ix_alerts_state", "platform", "state", "id"),
     Index("ix_alerts_thread", "platform", "thread_id"),
     Index("ix_alerts_ref", "ref"),
+    Index("ix_alerts_sent_id", "platform", "sent_id"),
     Index("ix_alerts_lease", "state", "lease_until"),
     Index("ix_alerts_sending_at", "platform", "sending_at"),
 )
@@ -604,4 +609,70 @@ audit_events = Table(
     Column("hash", String(64), nullable=False),
     Index("ix_audit_events_object", "object", "id"),
     Index("ix_audit_events_who", "who", "id"),
+)
+
+# --- what officials answered, what families looked at, what changed in a case ------------------------------------
+
+official_replies = Table(
+    "official_replies",
+    metadata,
+    _id(),
+    Column("post_id", Id, ForeignKey("posts.id", ondelete="CASCADE"), nullable=False, unique=True),
+    Column("account_id", Id, ForeignKey("official_accounts.id", ondelete="SET NULL"), index=True),
+    Column("agency", CleanText, nullable=False, server_default=""),
+    Column("lead_id", Id, ForeignKey("leads.id", ondelete="SET NULL"), index=True),
+    Column("sighting_id", Id, ForeignKey("sightings.id", ondelete="SET NULL"), index=True),
+    Column("answer", String(20), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("why", CleanText, nullable=False, server_default=""),
+    Column("decided_by", CleanText),
+    Column("decided_at", UtcDateTime),
+    Column("at", UtcDateTime, nullable=False),
+    Index("ix_official_replies_state", "state", "id"),
+)
+
+case_changes = Table(
+    "case_changes",
+    metadata,
+    _id(),
+    _to("case_id -> cases", cascade=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("who", CleanText, nullable=False),
+    Column("field", String(40), nullable=False),
+    Column("before", CleanText, nullable=False),
+    Column("after", CleanText, nullable=False),
+)
+
+case_publications = Table(
+    "case_publications",
+    metadata,
+    Column("case_id", Id, ForeignKey("cases.id", ondelete="CASCADE"), primary_key=True),
+    Column("url", CleanText, nullable=False),
+    Column("said_by", CleanText, nullable=False),
+    Column("noted_by", CleanText, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+family_picks = Table(
+    "family_picks",
+    metadata,
+    _id(),
+    _to("case_id -> cases", cascade=True),
+    _to("face_id -> faces", cascade=True),
+    Column("who", CleanText, nullable=False),
+    Column("note", CleanText, nullable=False, server_default=""),
+    Column("lead_id", Id, ForeignKey("leads.id", ondelete="SET NULL"), index=True),
+    Column("at", UtcDateTime, nullable=False),
+    UniqueConstraint("case_id", "face_id"),
+)
+
+face_notes = Table(
+    "face_notes",
+    metadata,
+    Column("face_id", Id, ForeignKey("faces.id", ondelete="CASCADE"), primary_key=True),
+    Column("sex", String(10), nullable=False, server_default=""),
+    Column("age_from", Integer),
+    Column("age_to", Integer),
+    Column("by", CleanText, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
 )
