@@ -99,7 +99,8 @@ def _number(key: str, value: object, limit: float) -> float:
 
 
 def _point(key: str, value: object) -> GeoPoint:
-    """``{"lat", "lon", "datum"}`` (WGS-84 unless said), or Weibo's ``{"type": "Point", "coordinates": [lat, lon]}`` (GCJ-02).
+    """``{"lat", "lon", "datum"}`` (WGS-84 unless said), Weibo's ``{"type": "Point", "coordinates": [lat, lon]}`` (GCJ-02), or X's
+    ``{"coordinates": {"type": "Point", "coordinates": [lon, lat]}}`` (WGS-84).
 
     Latitudes up to 180 are let through: a swapped pair is recognised and put right where places are resolved.
     """
@@ -107,7 +108,12 @@ def _point(key: str, value: object) -> GeoPoint:
     if not isinstance(value, dict):
         raise BadInput(f"{key}: expected an object, found {type(value).__name__}", mend=mend)
     pair = value.get("coordinates")
-    if pair is not None:
+    if isinstance(pair, dict):
+        pair = pair.get("coordinates")
+        if not isinstance(pair, list) or len(pair) != 2:
+            raise BadInput(f"{key}.coordinates.coordinates: expected two numbers", mend=mend)
+        lat, lon, default = pair[1], pair[0], Datum.WGS84
+    elif pair is not None:
         if not isinstance(pair, list) or len(pair) != 2:
             raise BadInput(f"{key}.coordinates: expected two numbers", mend=mend)
         lat, lon, default = pair[0], pair[1], Datum.GCJ02
@@ -121,11 +127,15 @@ def _point(key: str, value: object) -> GeoPoint:
 
 
 def _place(value: object) -> PlaceTag:
-    """A name, or ``{"name", "point", "bbox": [west, south, east, north], "kind", "country_code"}``."""
+    """A name, ``{"name", "point", "bbox": [west, south, east, north], "kind", "country_code"}``, or a place object of X."""
     if isinstance(value, str):
         return PlaceTag(value)
     if not isinstance(value, dict):
         raise BadInput(f"place: expected a name or an object, found {type(value).__name__}")
+    if "full_name" in value or "place_type" in value:  # X: https://docs.x.com/x-api/fundamentals/data-dictionary#place
+        geo = value.get("geo")
+        value = {**value, "name": value.get("full_name") or value.get("name"), "kind": value.get("place_type")}
+        value["bbox"] = geo.get("bbox") if isinstance(geo, dict) else value.get("bbox")
     box = value.get("bbox")
     if box is not None and (not isinstance(box, list) or len(box) != 4):
         raise BadInput("place.bbox: expected [west, south, east, north] in degrees")

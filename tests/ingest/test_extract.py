@@ -69,6 +69,20 @@ def test_geo_exif_and_place_are_read() -> None:
     assert item.place.bbox == (114.0, 22.4, 114.2, 22.6)
 
 
+def test_the_shapes_of_x_are_read() -> None:
+    """X gives points as [lon, lat] inside coordinates, and places with a full name and a box."""
+    item = read_item(
+        line(
+            geo={"coordinates": {"type": "Point", "coordinates": [114.12, 22.53]}},
+            place={"full_name": "深圳, 广东", "place_type": "city", "geo": {"bbox": [113.7, 22.4, 114.7, 22.9]}},
+        )
+    )
+    assert item.point is not None
+    assert (item.point.lat, item.point.lon, item.point.datum) == (22.53, 114.12, Datum.WGS84)
+    assert item.place is not None
+    assert (item.place.name, item.place.kind, item.place.bbox) == ("深圳, 广东", "city", (113.7, 22.4, 114.7, 22.9))
+
+
 @pytest.mark.parametrize(
     ("bad", "word"),
     [
@@ -86,6 +100,7 @@ def test_geo_exif_and_place_are_read() -> None:
         (line(geo={"lat": 1, "lon": 999}), "geo.lon"),
         (line(geo={"lat": 1, "lon": 1, "datum": "bd09"}), "geo.datum"),
         (line(geo={"coordinates": [1]}), "geo.coordinates"),
+        (line(geo={"coordinates": {"coordinates": 5}}), "geo.coordinates"),
         (line(place=5), "place"),
         (line(place={"bbox": [1, 2]}), "place.bbox"),
         (line(exif="2011"), "exif"),
