@@ -65,7 +65,7 @@ def _words(text: str) -> frozenset[str]:
 GENERIC = frozenset({"郊区", "城区", "矿区", "市中区", "新区", "市区", "县城"})
 
 WEAK_PREFECTURES = _words(
-    "安康 来宾 日照 中山 阿里 白银 开封 北海 大理 和田 朝阳 玉树 黄山 长治 海东 海西 海北 兴安 怒江 红河 文山 大庆 大同"
+    "安康 来宾 日照 中山 阿里 白银 开封 北海 大理 和田 朝阳 玉树 黄山 长治 海东 海西 海北 兴安 怒江 红河 文山 大庆 大同 山南"
     " 安顺 凉山 黄南 甘南 黔南 白山 黑河 中卫 金昌 临夏 保山"
 )
 """Short names of prefectures that are also words, mountains, parks or people's names."""
@@ -124,6 +124,9 @@ class Lexicon:
             self._add(division.name, division.adcode, division.level, whole)
             if division.short == division.name or len(division.short) < 2:
                 continue
+            if "自治" in division.name and len(table().by_name(division.short)) == 1:
+                kept = division.name[-1]  # 凉山州, 石柱县, 鄂伦春旗
+                self._add(division.short + kept, division.adcode, division.level, 3)
             kind: Kind = "short county" if division.level == "county" else division.level
             self._add(division.short, division.adcode, kind, self._short_weight(division))
 

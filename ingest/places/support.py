@@ -17,6 +17,8 @@ NEAR = 24
 
 _JOINED = re.compile(r"(?:到|至|去|往|开往|[-—~→、和与])+$")
 
+_SHARED_NAME = re.compile(r"(?:路|街|道|巷|站|广场|公园|大厦|商场|市场|医院|学校|门)$")
+
 _DRAGS = frozenset({"origin", "missing", "destination", "person", "appeal", "general"})
 """Verdicts on a name that hold for the names it is chained to as well."""
 
@@ -120,6 +122,8 @@ def _backed(mention: Mention, anchors: list[Mention], divisions: DivisionTable) 
         outer = anchor.alone
         if street and outer[0].kind == "province" and outer[0].adcode not in MUNICIPALITIES:
             continue  # 江苏…步行街: every town has one
+        if street and len(outer) > 1 and _SHARED_NAME.search(mention.name.text):
+            continue  # 铁西区兴华街: a street does not tell which of three districts
         senses = tuple(sense for sense in mention.name.senses if any(_inside(sense, wide, divisions) for wide in outer))
         if senses:
             best = (distance, senses)
@@ -131,8 +135,11 @@ def _inside(inner: Sense, outer: Sense, divisions: DivisionTable) -> bool:
 
 
 def _narrowed(mention: Mention, settled: list[Mention], divisions: DivisionTable) -> Mention:
-    """``和平区太原街``: the street lies in one of the two districts, so that one is meant."""
+    """``朝阳区大望路``: the place lies in one of the two districts, so that one is meant. A street's or square's name, which
+    other cities may have as well, decides nothing."""
     for other in settled:
+        if not other.name.weight and _SHARED_NAME.search(other.name.text):
+            continue
         senses = tuple(sense for sense in mention.senses if divisions.contains(sense.adcode, other.codes[0]))
         if len(senses) == 1 and mention.gap(other) <= NEAR:
             return replace(mention, senses=senses)
