@@ -22,7 +22,7 @@ class Cohort:
     ``statistics`` keeps what was worked out for a case with this cohort; :mod:`matcher.as_norm` fills it.
     """
 
-    templates: NDArray[np.float32]
+    templates: NDArray[np.float32] = field(repr=False)
     case_ids: NDArray[np.int64]
     statistics: dict[int, tuple[float, float]] = field(default_factory=dict, compare=False)
 
