@@ -154,6 +154,7 @@ def _borrow_days(found: list[Phrase], text: str) -> None:
         last = phrase
 
 
+_DATES = frozenset({Kind.INSTANT, Kind.DATE, Kind.MONTH_DAY})
 _RANGES = frozenset({Kind.DAYS, Kind.WEEK, Kind.MONTH, Kind.MONTH_PART})
 
 
@@ -163,7 +164,7 @@ def _weight(phrase: Phrase) -> float:
         return 2.0 if phrase.lone.kind is Kind.NOW else 3.5
     score = 0.0
     if phrase.day is not None:
-        score += 1.2 if phrase.day.kind in _RANGES else 2.2
+        score += 1.2 if phrase.day.kind in _RANGES else 2.3 if phrase.day.kind in _DATES else 2.2
     if phrase.clock is not None:
         return score + 2.0
     return score + (1.0 if phrase.parts else 0)

@@ -47,7 +47,7 @@ _HABIT_BEFORE = re.compile(
     r"|\bevery\b|\bdaily\b|\balways\b|\busually\b|\boften\b|\bmost\b|\beach\b)[^,]{0,10}$"
 )
 _HABIT_AFTER = re.compile(
-    r"[^,]{0,12}?(?:都会|都在|都能|都有|都来|都看|总是|总在|总会|经常|常常|天天|每天"
+    r"[^,]{0,12}?(?<!天)(?:都会|都在|都能|都有|都来|都看|总是|总在|总会|经常|常常|天天|每天"
     r"|\bevery day\b|\balways\b|\bdaily\b|\busually\b|\boften\b)"
 )
 _DEADLINE_AFTER = re.compile(r"\s?(?:之前|以前|前(?![往后台面方门天几些两])|为止|截止|截至|前夕)")
@@ -57,6 +57,7 @@ _DEADLINE_BEFORE = re.compile(
 )
 _SINCE = re.compile(r"\s?(?:以来|至今|起(?![床来])|到现在)")
 _FROM_TO = re.compile(r"\s?(?:开始|到|至)")
+_EVER_SINCE = re.compile(r"\s?(?:开始|起)[^。]{0,12}?(?:每|天天|一直|经常)")
 _TO_BEFORE = re.compile(r"(?<![看见拍遇碰不])[到至]$")
 _SINCE_BEFORE = re.compile(r"(?:\bsince|\bfrom)\s(?:about |around )?(?:the )?$")
 _AHEAD = re.compile(r"(?:将于?|预计|计划|准备|打算|约定|\bwill|\bgoing to)[^,]{0,6}$")
@@ -64,7 +65,7 @@ _OTHER_BEFORE = re.compile(
     r"(?:据|营业时间?|营业|上班时间|办公时间|工作时间|开放时间|服务时间|接听时间|热线|值班|播出|直播|新闻|日报|晚报|早报|时报|报时间|发布[时于]间?|更新[时于]间?|报警时间?|报案时间?|立案时间?|采血时间?)[\s:]{0,2}$"
 )
 _OTHER_AFTER = re.compile(
-    r"[^,]{0,2}?(?:转发|转过|发过|发的?微博|发帖|评论过|收到)|[^,]{0,8}?(?:通报|报道|报导|日电|新闻|播出|直播|讯(?!息)|公布|发布|刊登|登报|报警|报案|报的[案警]|立案|采血|入库|开会|集合|更新|截稿|发车|开业|活动|去世|过世|病逝|死了|死的|车祸|受伤|烧伤|烫伤|住院|手术"
+    r"[^,]{0,2}?(?:转发|转过|发过|发的?微博|发帖|评论过|收到)|[^,]{0,3}?(?:有空|发出来|发上来|上传|补发|想起|整理)|[^,]{0,8}?(?:通报|报道|报导|日电|新闻|播出|直播|讯(?!息)|公布|发布|刊登|登报|报警|报案|报的[案警]|立案|采血|入库|开会|集合|更新|截稿|发车|开业|活动|去世|过世|病逝|死了|死的|车祸|受伤|烧伤|烫伤|住院|手术"
     r"|出院|辍学|退学|离婚|愉快|快乐)"
 )
 _TOLD = re.compile(
@@ -172,7 +173,8 @@ def refusal(phrase: Phrase, words: Around, *, old: bool) -> str | None:
         return "it is a deadline"
     lasting = (before.endswith("从") and _FROM_TO.match(after)) or _TO_BEFORE.search(before)
     today = phrase.day is not None and phrase.day.value == 0 and not phrase.parts and phrase.clock is None
-    if ((phrase.day is None or today) and lasting) or _SINCE.match(after) or _SINCE_BEFORE.search(before):
+    ever = before.endswith("从") and _EVER_SINCE.match(after)
+    if ever or ((phrase.day is None or today) and lasting) or _SINCE.match(after) or _SINCE_BEFORE.search(before):
         return "it tells how long something has lasted"
     if _AHEAD.search(_clause_tail(before)) or _WILL.match(after):
         return "it speaks of something to come"

@@ -16,7 +16,7 @@ PARTS = {
     "凌晨": "small_hours", "拂晓": "dawn", "黎明": "dawn", "天刚亮": "dawn", "天亮": "dawn", "半夜三更": "deep",
     "清晨": "early", "清早": "early", "早晨": "early", "早上": "early", "大早上": "early", "一大早": "early",
     "大清早": "early", "一早": "early", "朝早": "early", "晨": "early", "早": "early",
-    "朝": "early", "早饭": "early", "早餐": "early",
+    "朝": "early", "早高峰": "morning_rush", "晚高峰": "evening_rush", "早饭": "early", "早餐": "early",
     "上午": "forenoon", "上昼": "forenoon",
     "正午": "noon", "中午": "noon", "晌午": "noon", "午间": "noon", "晏昼": "noon",
     "午饭": "noon", "午餐": "noon", "中饭": "noon",
@@ -59,7 +59,7 @@ _WORDS = {
     # After these it is a house number: 中山路3号, A3号, 每3日.
     "NO_ADDRESS": r"(?<![\d.:/a-z路街道巷弄里村院园栋楼层室座段线组第之每])",
     # A decimal, a count or a measure, not a month and a day: 1.5米, 2.13元, 3-14岁.
-    "NO_UNIT": r"(?!\s?[\d.:/%-]|\s?(?:[米岁元块万千亿公里斤吨寸尺厘年倍分度折个位名点角多人月天次路楼室栋小周]"
+    "NO_UNIT": r"(?![\d.:/%-]|\s?(?:[米岁元块万千亿公里斤吨寸尺厘年倍分度折个位名点角多人月天次路楼室栋小周]"
     r"|地震|事件|晚会|打假|k[mg]|cm|m\b))",
     "BY_A_TIME": r"(?=[日号]|\s*,?\s*(?:[凌清早上中正午下傍晚夜深半]|那天|当天|这天|\d{1,2}[:点时]|[拍看见在于]))",
     "PART_AHEAD": r"[晚夜早晨午下上中凌傍朝]",
@@ -103,7 +103,7 @@ _NUMBER_RULES = (
     ("mddash", r"(?<![\d./:a-z-])(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])|[1-9]-(?:1[3-9]|2\d|3[01]))(?![\d日号]){NO_UNIT}"),
     ("ago", r"(?P<an>\d{{1,3}}(?:\.\d)?|[好十]?几|数|一个半|两个半|两三|三四|四五|五六|七八|一两|半|{NUM})"
      r"(?P<ab>来|多)?\s?个?(?P<ah>半|多)?\s?"
-     r"(?P<au>小时|钟头|分钟|分|刻钟|天|日|周|星期|礼拜|月|年|min|h)(?P<am>多|左右)?(?:之|以)?前(?![台面往方门期后])"),
+     r"(?P<au>小时|钟头|钟|分钟|分|刻钟|天|日|周|星期|礼拜|月|年|min|h)(?P<am>多|左右)?(?:之|以)?前(?![台面往方门期后])"),
     ("bareday", r"{NO_ADDRESS}(?P<bd>[12]\d|3[01]|[1-9]|[二三]?十[一二三四五六七八九]?|[一二三四五六七八九])[日号]"
      r"{NOT_A_DAY}(?!前)"),
     ("clocks", r"(?<![\d./])(?<!\d:)(?:(?P<c1>{NUM})(?:点钟?|时)?\s?(?P<cs>[、,]|到|至|~|-|或)\s?"
@@ -129,7 +129,7 @@ _CHINESE_RULES = (
     ("mdy", r"(?P<mdyw>今年|去年|前年)的?\s?(?P<ymdm>{NUM})\s?月(?:\s?(?P<ymdd>{NUM})[日号]?|份|(?=[,。\s的]|$))"),
     ("wfeast", r"(?P<wfy>今年|去年|前年)的?(?P<wfn>{FEASTS}|十一|五一|六一|国庆|元宵|小年)" + "{FEAST_TAIL_W}"),
     ("vago", r"(?P<van>[好十]?几|数|半|两三)(?P<vab>来|多)?\s?个?(?P<vah>半|多)?\s?"
-     r"(?P<vau>小时|钟头|分钟|分|刻钟|天|日|周|星期|礼拜|月|年)"
+     r"(?P<vau>小时|钟头|钟|分钟|分|刻钟|天|日|周|星期|礼拜|月|年)"
      r"(?P<vam>多|左右)?(?:之|以)?前(?![台面往方门期后])"),
     ("daynum", r"(?P<dm>本月|上个?月|这个月|当月)(?P<dd>{NUM})[日号](?![线楼])"),
     ("lastspan", r"(?P<lw>上上|上|这|本)个?(?P<lu>周|星期|礼拜|月)(?![一二三四五六日天末1-7\d初底末上中下刊边围])"),
@@ -149,7 +149,8 @@ _CHINESE_RULES = (
     ("feast", r"(?P<fn>{FEASTS}|过年(?=的时候|期间|时|那)|(?:元宵|国庆|小年){FEAST_SAID}"
      r"|(?<![卖吃煮买做送碗包汤个李王张刘陈])(?:元宵|国庆|小年)(?=[,。!\s]|$))" + "{FEAST_TAIL_F}"),
     ("almost", r"(?P<cb>快|将近|接近|临近|不到)(?P<ach>{NUM}){CLOCK_TAIL_A}"),
-    ("part", r"天刚亮|天亮|凌晨|拂晓|黎明|清晨|大清早|清早|早晨|大?早上|上午|正午|中午|晌午|午间|午后|下午|下晚|傍晚|黄昏"
+    ("part", r"[早晚]高峰|天刚亮|天亮|凌晨|拂晓|黎明|清晨|大清早|清早|早晨|大?早上|上午|正午|中午|晌午|午间|午后"
+     r"|下午|下晚|傍晚|黄昏"
      r"|晚上|晚间|夜晚|当晚|夜里|夜间|大半夜|深夜|半夜三更|半夜|午夜|子夜|上昼|下昼|晏昼|朝早|(?<=[今昨凌])晨|(?<=[今昨寻琴])朝"
      r"|(?:[早午晚]饭|[早午晚]餐|中饭|下班|放学)(?:时间|时候|时分|时|的时候|那会儿?|后|前后|路上|途中|高峰|(?=路过|经过|回家))"
      r"|天(?:刚)?黑(?=了|后|的时候|以后|之后)|{LONE_EARLY}|{LONE_NIGHT}"),
@@ -158,7 +159,7 @@ _CHINESE_RULES = (
 _ENGLISH_RULES = (
     ("wago", r"\b(?P<wen>{EN_NUM}|half an|a few|few|several|a couple of|couple of)[\s-]?{EN_AGO_W}"),
     ("endate", r"\b(?P<em>{EN_MONTH})\s?(?P<ed>\d{{1,2}})(?:st|nd|rd|th)?\b(?!:)(?:,?\s?(?P<ey>{YEAR})\b)?"),
-    ("enrel", r"\bthe day before yesterday\b|\byesterday\b|\btoday\b(?!'s)|\btonight\b|\blast night\b"
+    ("enrel", r"\bthe day before yesterday\b|\byesterday\b|\btoday\b(?!'s)|\btonight\b|\bthe night before last\b|\blast night\b"
      r"|\bthis (?=morning|afternoon|evening)|\btomorrow\b|\bthe other day\b"),
     ("enweek", r"\b(?:(?P<ew>last|this|past|next|every|on)\s)?(?P<ed3>{EN_DAY})(?P<es>s)?\b(?!\.[a-z])"
      r"|\b(?:(?P<ew2>last|this|over the|next|every)\s)?weekend\b|\blast week\b|\blast month\b"),

@@ -103,7 +103,7 @@ def _mdpair(m: Match, word: str) -> Read:
 
 _DAY = 1440
 _UNIT_MINUTES = {
-    "小时": 60, "钟头": 60, "h": 60, "分钟": 1, "分": 1, "min": 1, "刻钟": 15, "天": 1440, "日": 1440, "周": 10080,
+    "小时": 60, "钟头": 60, "钟": 60, "h": 60, "分钟": 1, "分": 1, "min": 1, "刻钟": 15, "天": 1440, "日": 1440, "周": 10080,
     "星期": 10080, "礼拜": 10080, "月": 43800, "年": 525960,
 }  # fmt: skip
 _VAGUE: dict[str, tuple[float, float]] = {
@@ -230,7 +230,10 @@ def _endate(month: str, day: str, year: str | None) -> Read:
     return _day_of(int(year) if year else None, MONTHS[month[:3]], int(day))
 
 
-_EN_DAYS = {"the day before yesterday": -2, "yesterday": -1, "today": 0, "tomorrow": 1, "this": 0, "tonight": 0, "last night": -1}
+_EN_DAYS = {
+    "the day before yesterday": -2, "the night before last": -2, "yesterday": -1, "last night": -1, "today": 0, "tonight": 0,
+    "this": 0, "tomorrow": 1,
+}  # fmt: skip
 
 
 def _enrel(m: Match, word: str) -> Read:

@@ -28,11 +28,13 @@ ABOUT = timedelta(minutes=30)
 WINDOWS: dict[str, tuple[float, float]] = {
     "small_hours": (0, 5), "dawn": (4.5, 7), "early": (5, 9.5), "morning": (6, 12), "forenoon": (6, 12), "noon": (11, 14),
     "early_afternoon": (12, 16), "afternoon": (12, 18), "late_afternoon": (15.5, 18),
-    "dusk": (16.5, 19.5), "dinner": (17.5, 20), "evening": (17, 23), "night": (18, 24),
+    "dusk": (16.5, 19.5), "dinner": (17.5, 20),
+    "morning_rush": (7, 9.5), "evening_rush": (17, 19.5),
+    "evening": (17, 23), "night": (18, 24),
     "late": (20, 26), "deep": (22, 28), "midnight": (23, 25),
 }  # fmt: skip
 
-_PM_PARTS = frozenset({"afternoon", "early_afternoon", "late_afternoon", "dusk", "dinner", "evening"})
+_PM_PARTS = frozenset({"afternoon", "early_afternoon", "late_afternoon", "dusk", "dinner", "evening", "evening_rush"})
 NIGHT_PARTS = frozenset({"night", "late", "deep", "midnight"})
 
 
@@ -105,7 +107,8 @@ def _within_day(phrase: Phrase) -> list[tuple[timedelta, timedelta, Grain]]:
     if clock is None:
         if not parts:
             return [(timedelta(), DAY, Grain.DAY)]
-        low, high = WINDOWS[parts[-1]]
+        finest = next((part for part in reversed(parts) if part != "night"), parts[-1])
+        low, high = WINDOWS[finest]
         if parts[-1] == "small_hours" and len(parts) > 1 and parts[0] in NIGHT_PARTS:
             low, high = low + 24, high + 24
         return [(timedelta(hours=low), timedelta(hours=high), Grain.PART_OF_DAY)]
