@@ -4,6 +4,7 @@
 #   ./run.sh test [ARGS]       ruff, mypy, import contracts, pytest in random order (ARGS go to pytest)
 #   ./run.sh check             the same without pytest
 #   ./run.sh bench [NAME]      measurements, as ratios against a yardstick taken in the same run
+#   ./run.sh chaos [--rounds N]  the real bot killed N times, and an auditor who compares its memory with what was said
 #   ./run.sh run               the scheduler, with config.yaml
 #   ./run.sh ANYTHING ELSE     handed to the command line: ./run.sh cases list
 set -euo pipefail
@@ -76,8 +77,9 @@ case "$word" in
     yardsticks
     exec "$py" -m bot.bench "$@"
     ;;
+  chaos) exec "$py" -m bot.chaos "$@" ;;
   help | -h | --help)
-    sed -n '2,9s/^# \{0,1\}//p' "$here/run.sh"
+    sed -n '2,10s/^# \{0,1\}//p' "$here/run.sh"
     exec "$venv/bin/suishoupai" --help
     ;;
   *) exec "$venv/bin/suishoupai" "$word" "$@" ;;

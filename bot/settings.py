@@ -118,6 +118,9 @@ class ScheduleSettings(Section):
     deliver_every_s: float = Field(default=5, gt=0, description="Seconds between rounds of sending and reconciling.")
     batch: int = Field(default=50, ge=1, le=1000, description="Posts taken by one round of a step.")
     attempts: int = Field(default=5, ge=1, le=50, description="Tries for a post whose step fails before it is set aside.")
+    retry_s: float = Field(
+        default=30, gt=0, le=3600, description="Pause before a failed post or message is tried again; doubled, an hour at most."
+    )
 
 
 class LogSettings(Section):
@@ -127,6 +130,28 @@ class LogSettings(Section):
 
 class MicroblogSettings(Section):
     port: int = Field(default=8765, ge=0, le=65535, description="Port of the local microblog on 127.0.0.1; 0 takes a free one.")
+
+
+class ConsoleSettings(Section):
+    host: str = Field(default="127.0.0.1", description="Address the console listens on; put a TLS proxy before it.")
+    port: int = Field(default=8766, ge=0, le=65535, description="Port the console listens on; 0 takes a free one.")
+    public_url: str = Field(
+        default="", description="Address people type (https://...); empty: alerts.console_url, else http://HOST:PORT."
+    )
+    insecure_cookies: bool = Field(default=False, description="Cookies without Secure, for plain http on this machine alone.")
+    session_hours: float = Field(default=12, gt=0, le=168, description="Hours after which everybody signs in anew.")
+    invitation_hours: float = Field(default=72, gt=0, le=720, description="Hours that an invitation's link works.")
+    lockout_failures: int = Field(default=5, ge=2, le=50, description="Wrong sign-ins in a row that lock a person out.")
+    lockout_minutes: float = Field(default=15, gt=0, le=1440, description="Minutes that a person stays locked out.")
+    review_lock_minutes: float = Field(default=10, gt=0, le=1440, description="Minutes a reviewer has a pair to themselves.")
+    known_pair_one_in: int = Field(default=12, ge=0, description="One in so many pairs is a known one; 0: none.")
+
+    @field_validator("public_url")
+    @classmethod
+    def _url(cls, value: str) -> str:
+        if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):
+            raise ValueError("write it as https://console.example.org")
+        return value.rstrip("/")
 
 
 class Settings(Section):
@@ -145,6 +170,7 @@ class Settings(Section):
     schedule: ScheduleSettings = Field(default_factory=ScheduleSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     microblog: MicroblogSettings = Field(default_factory=MicroblogSettings)
+    console: ConsoleSettings = Field(default_factory=ConsoleSettings)
     platforms: dict[str, Any] = Field(default_factory=dict, description="One entry a platform: its own settings.")
 
     @field_validator("time_zone")

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from bot import log
 from bot.alerts.compose import load_templates
 from bot.bot import Bot, PlatformSeat
+from bot.chaos import dying
 from bot.faces import FaceBook
 from bot.microblog import environment
 from bot.microblog.model import WorldError
@@ -166,6 +167,7 @@ def open_bot(loaded: Loaded, clock: Clock = utc_now) -> Iterator[Bot]:
     with ExitStack() as stack:
         store = open_store(loaded, clock)
         stack.callback(store.close)
+        store.watch = dying.watch()
         stack.enter_context(store.lock_bot())
         decoder = open_decoder(settings)
         stack.callback(decoder.close)

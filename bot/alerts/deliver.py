@@ -132,7 +132,7 @@ def _stop(bot: Bot, alert: Alert, outcome: str, why: str) -> str:
 def _back(bot: Bot, seat: PlatformSeat, alert: Alert, error: PlatformError) -> str:
     """Certainly not published, and worth trying later: rate limit, token, network."""
     with bot.store.write("deliver.back") as tx:
-        until = error.until if isinstance(error, RateLimited) and error.until is not None else tx.now + backoff(alert.attempt - 1)
+        until = error.until if isinstance(error, RateLimited) and error.until is not None else tx.now + backoff(bot, alert.attempt - 1)
         alerts.back_to_ready(tx, alert.id, alert.attempt, str(error), not_before=until)
     if isinstance(error, RateLimited | Unauthorised):
         seat.quiet_until = until

@@ -78,9 +78,9 @@ def each_post(bot: Bot, step: Step, work: Work) -> StepReport:
     return StepReport(step, done, later, failed)
 
 
-def backoff(attempt: int) -> timedelta:
-    """Pause before try ``attempt`` + 1: 30 s, doubled each time, an hour at most."""
-    return timedelta(seconds=min(30.0 * 2 ** max(attempt, 0), 3600.0))
+def backoff(bot: Bot, attempt: int) -> timedelta:
+    """Pause before try ``attempt`` + 1: ``schedule.retry_s`` (30 s), doubled each time, an hour at most."""
+    return timedelta(seconds=min(bot.settings.schedule.retry_s * 2 ** max(attempt, 0), 3600.0))
 
 
 def _put_off(bot: Bot, row: int, why: str, seconds: float) -> None:
@@ -98,6 +98,6 @@ def _give_up_or_retry(bot: Bot, row: int, step: Step, error: Exception) -> bool:
         if final:
             posts.fail(tx, row, words)
         else:
-            posts.defer(tx, row, words, tx.now + backoff(attempts))
+            posts.defer(tx, row, words, tx.now + backoff(bot, attempts))
     log.log(30 if known else 40, "post failed" if final else "post put off", post=row, error=words, exc_info=not known)
     return final

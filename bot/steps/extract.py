@@ -92,7 +92,7 @@ def _fetch_all(bot: Bot, seat: PlatformSeat, stored: StoredPost) -> None:
             except PhotoUnavailable as error:
                 unavailable = error
     if unavailable is not None:
-        raise Later(f"a photo cannot be fetched for now: {unavailable}", seconds=backoff(stored.attempts).total_seconds())
+        raise Later(f"a photo cannot be fetched for now: {unavailable}", seconds=backoff(bot, stored.attempts).total_seconds())
 
 
 def _fetch_one(bot: Bot, seat: PlatformSeat, picture: StoredMedia) -> None:
@@ -104,14 +104,17 @@ def _fetch_one(bot: Bot, seat: PlatformSeat, picture: StoredMedia) -> None:
     settings, rules = bot.settings.photos, seat.platform.rules
     last_try = picture.attempts + 1 >= settings.attempts
     try:
-        data = fetch_photo(
-            picture.media.urls,
-            hosts=rules.photo_hosts,
-            headers=rules.photo_headers,
-            limits=FetchLimits(max_bytes=settings.max_bytes, total_s=settings.fetch_seconds),
-            allow_loopback=settings.allow_loopback,
-            settle=last_try,
-        )
+        if rules.photo_reader is not None:
+            data = rules.photo_reader(picture.media.urls[0])
+        else:
+            data = fetch_photo(
+                picture.media.urls,
+                hosts=rules.photo_hosts,
+                headers=rules.photo_headers,
+                limits=FetchLimits(max_bytes=settings.max_bytes, total_s=settings.fetch_seconds),
+                allow_loopback=settings.allow_loopback,
+                settle=last_try,
+            )
         photo = bot.decoder.open(data)
         with bot.store.read() as tx:
             photos.refuse_erased(tx, photo.sha256, photo.phash)

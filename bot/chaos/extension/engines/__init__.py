@@ -1,0 +1,1 @@
+"""Engine files; see bot/chaos/extension/engines/colours.py."""
