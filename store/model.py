@@ -341,6 +341,15 @@ class Box:
     def height_px(self) -> float:
         return self.bottom - self.top
 
+    def overlap(self, other: Box) -> float:
+        """Intersection over union with another box, 0 to 1."""
+        width = min(self.right, other.right) - max(self.left, other.left)
+        height = min(self.bottom, other.bottom) - max(self.top, other.top)
+        if width <= 0 or height <= 0:
+            return 0.0
+        shared = width * height
+        return shared / (self.width_px * self.height_px + other.width_px * other.height_px - shared)
+
 
 class Band(StrEnum):
     """What a score means for people: HIGH may alert, REVIEW is queued, NONE is not kept as a candidate."""

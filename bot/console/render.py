@@ -1,0 +1,126 @@
+"""Templates and what each of them may use; a notice that the next page shows once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+from babel.dates import format_date, format_datetime, format_timedelta
+from babel.numbers import format_decimal
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse
+
+from bot.console.i18n import LANGUAGES, babel_locale, language, plural_in, words_in
+from bot.console.parts import NavEntry, Parts, Person, Role, templates_of
+from bot.console.security import cookie_names, csrf_token, set_cookie
+from ingest import divisions
+
+TEMPLATES_DIR = Path(__file__).parent / "templates"
+_NOTICE_CHARS = 400
+
+
+class Templates:
+    """The templates folder with the console's filters, and the navigation."""
+
+    def __init__(self, parts: Parts, nav: Sequence[NavEntry]) -> None:
+        self.parts = parts
+        self.nav = tuple(nav)
+        self.environment = Environment(
+            loader=FileSystemLoader(TEMPLATES_DIR),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self.environment.filters.update(
+            moment=_moment, day=_day, ago=_ago, number=_number, division=division_name, local=_local_input
+        )
+        self.environment.globals.update(Role=Role, languages=LANGUAGES, campaign=parts.settings.campaign)
+
+    def nav_for(self, person: Person | None) -> list[NavEntry]:
+        """The pages that this person may open, in order."""
+        return [entry for entry in self.nav if person is not None and person.has(*entry.roles)]
+
+    def page(self, request: Request, template: str, context: Mapping[str, Any]) -> str:
+        """A page as HTML."""
+        lang = language(request)
+        person = getattr(request.state, "person", None)
+        met = hasattr(request.state, "visit")
+        shown = {
+            "_": words_in(lang),
+            "ngettext": plural_in(lang),
+            "lang": lang,
+            "zone": self.parts.zone,
+            "now": self.parts.clock(),
+            "person": person,
+            "nav": self.nav_for(person),
+            "path": request.url.path,
+            "query": request.url.query,
+            "csrf": csrf_token(request) if met else "",
+            "notice": unquote(request.cookies.get(cookie_names(self.parts)["notice"], "")),
+        }
+        return self.environment.get_template(template).render({**shown, **context})
+
+
+def render(request: Request, template: str, status: int = 200, /, **context: Any) -> HTMLResponse:
+    """``template`` as an answer.
+
+    Every template has ``_``, ``ngettext``, ``lang``, ``person``, ``nav``, ``path``, ``csrf``, ``now``, ``zone``, ``notice``, the
+    filters ``moment`` (instant), ``day`` (date), ``ago``, ``number``, ``division`` (adcode to its full name), and ``Role``.
+    """
+    response = HTMLResponse(templates_of(request).page(request, template, context), status)
+    notice = cookie_names(templates_of(request).parts)["notice"]
+    if notice in request.cookies:
+        response.delete_cookie(notice, path="/", secure=not templates_of(request).parts.console.insecure_cookies, httponly=True)
+    return response
+
+
+def go(request: Request, path: str, notice: str = "") -> RedirectResponse:
+    """After a POST: to ``path``, which shows ``notice`` (already translated) once."""
+    response = RedirectResponse(path, status_code=303)
+    if notice:
+        set_cookie(request, response, "notice", quote(notice[:_NOTICE_CHARS]), seconds=60)
+    return response
+
+
+def division_name(adcode: str | None) -> str:
+    """The full name of a division ("广东省深圳市罗湖区"), the code itself where the table does not know it."""
+    if not adcode:
+        return ""
+    table = divisions.table()
+    return table.full_name(adcode) if table.get(adcode) is not None else adcode
+
+
+@pass_context
+def _moment(context: Context, value: datetime | None, form: str = "medium") -> str:
+    if value is None:
+        return ""
+    return format_datetime(value, form, tzinfo=context["zone"], locale=babel_locale(context["lang"]))
+
+
+@pass_context
+def _local_input(context: Context, value: datetime | None) -> str:
+    """As ``<input type="datetime-local">`` wants it, in the campaign's time zone."""
+    return "" if value is None else value.astimezone(context["zone"]).strftime("%Y-%m-%dT%H:%M")
+
+
+@pass_context
+def _day(context: Context, value: date | None, form: str = "medium") -> str:
+    return "" if value is None else format_date(value, form, locale=babel_locale(context["lang"]))
+
+
+@pass_context
+def _ago(context: Context, value: datetime | None) -> str:
+    if value is None:
+        return ""
+    return format_timedelta(value - context["now"], add_direction=True, locale=babel_locale(context["lang"]))
+
+
+@pass_context
+def _number(context: Context, value: float | None) -> str:
+    return "" if value is None else format_decimal(value, locale=babel_locale(context["lang"]))
