@@ -73,7 +73,7 @@ WEAK_PREFECTURES = _words(
 COMMON_WORDS = _words(
     "东方 合作 双河 新星 白杨 永安 永康 江山 高安 乐平 福安 南安 石狮 海城 大安 安达 海林 宁安 新民 高平 安国 海阳 应城 天门"
     " 赤壁 洪湖 洪江 乐昌 兴宁 阳春 台山 开平 文昌 康定 安宁 福泉 弥勒 大理 同仁 玉树 兴平 石首 当阳 合山 东兴 庐山 铁门关"
-    " 北流 信宜 化州 大冶 赤水 水富 开远 玉门 沙湾 和龙 双辽 同江 长安 建安 草湖 万源 通州 潮阳 明光 太和 新华"
+    " 北流 信宜 化州 大冶 赤水 水富 开远 玉门 沙湾 和龙 双辽 同江 长安 建安 草湖 万源 通州 潮阳 明光 太和 新华 香格里拉"
 )
 """Short names of county-level cities that are also words, persons' names or sights: they count beside their parent only."""
 
@@ -116,8 +116,10 @@ class Lexicon:
     def _divisions(self) -> None:
         divisions = sorted(table(), key=lambda d: ("province", "prefecture", "county").index(d.level))
         for division in divisions:
-            if division.name == "市中区":  # 济南市中区 would be read as 济南市|中区
-                self._add(table().divisions[division.parent or ""].short + division.name, division.adcode, "county", 3)
+            if division.name in GENERIC and division.parent:  # 济南市中区 would be read as 济南市|中区
+                parent = table().divisions[division.parent]
+                for city in (parent.name, parent.short):
+                    self._add(city + division.name, division.adcode, "county", 3)
             if division.name in GENERIC:
                 continue
             whole: Weight = 3 if len(division.name) > 2 else 1  # 范县, 康县 end 示范县, 小康县

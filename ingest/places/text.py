@@ -11,8 +11,9 @@ import re
 from dataclasses import dataclass
 
 from ingest.divisions import DivisionTable, table
+from ingest.places.lexicon import lexicon
 from ingest.places.mentions import REASONS, Mention, find
-from ingest.places.normalise import read
+from ingest.places.normalise import Prose, read
 from ingest.places.support import supported
 from store.model import Certainty, Evidence
 
@@ -64,7 +65,7 @@ def read_place(text: str) -> Reading:
     if accepted:
         accepted = supported(accepted, refused, prose)
     groups = _grouped(accepted, prose.prose)
-    evidence = _explained(accepted, refused, text)
+    evidence = (*_explained(accepted, refused, text), *_apart(prose, text))
     return _decided(groups, accepted, evidence)
 
 
@@ -144,9 +145,14 @@ def _decided(groups: list[Group], accepted: list[Mention], evidence: tuple[Evide
     best = groups[0]
     rivals = [group.adcode for group in groups[1:] if group.score > best.score * RIVAL]
     if rivals:
-        return Reading(None, (best.adcode, *rivals)[:MAX_ALTERNATIVES], Certainty.LOW, evidence)
+        choices = (best.adcode, *rivals)[:MAX_ALTERNATIVES]
+        names = ", ".join(table().full_name(code) for code in choices)
+        note = f"the text names several places and does not say which one is meant: {names}"
+        return Reading(None, choices, Certainty.LOW, (*evidence, Evidence("text", None, Certainty.LOW, note)))
     hedged = any(mention.cue.hedged for mention in best.mentions)
     sure = best.score >= 2 and len(groups) == 1 and not hedged and any(_is_firm(mention) for mention in best.mentions)
+    if hedged:
+        evidence = (*evidence, Evidence("text", best.adcode, Certainty.MEDIUM, "the writer is not sure of the place"))
     return Reading(best.adcode, (), Certainty.HIGH if sure else Certainty.MEDIUM, evidence)
 
 
@@ -163,7 +169,8 @@ def _explained(accepted: list[Mention], refused: list[Mention], text: str) -> tu
         codes = mention.codes
         names = " or ".join(f"{divisions.full_name(code)} {code}" for code in codes[:6])
         beside = f", beside “{mention.cue.because}”" if mention.cue.because else ""
-        why = f"“{text[mention.start : mention.end]}” means {names}{beside}"
+        where = " in a hashtag" if mention.in_hashtag else ""
+        why = f"“{text[mention.start : mention.end]}”{where} means {names}{beside}"
         certainty = Certainty.HIGH if len(codes) == 1 and mention.cue.verdict == "sighting" else Certainty.MEDIUM
         out.append(Evidence("text", codes[0] if len(codes) == 1 else None, certainty, why, (mention.start, mention.end)))
     for mention in refused[:MAX_EVIDENCE]:
@@ -171,3 +178,17 @@ def _explained(accepted: list[Mention], refused: list[Mention], text: str) -> tu
         why = f"“{said}” {REASONS[mention.cue.verdict]} (“{mention.cue.because}”): not where the child was seen"
         out.append(Evidence("text", None, Certainty.NONE, why, (mention.start, mention.end)))
     return tuple(out)
+
+
+def _apart(prose: Prose, text: str) -> list[Evidence]:
+    """Places inside licence plates and account names, which were seen and are no places of a sighting."""
+    out: list[Evidence] = []
+    for kind, start, end in prose.apart[:MAX_EVIDENCE]:
+        if kind == "plate":
+            why = f"“{text[start:end]}” is a licence plate: it says where a car is registered"
+        elif kind == "mention" and any(name.weight for name, _, _ in lexicon().find(prose.plain[start:end])):
+            why = f"“{text[start:end]}” is an account's name"
+        else:
+            continue
+        out.append(Evidence("text", None, Certainty.NONE, f"{why}: not where the child was seen", (start, end)))
+    return out

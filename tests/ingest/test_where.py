@@ -119,6 +119,29 @@ def test_profile_places(profile: str, adcode: str | None) -> None:
     assert home_of(profile) == adcode
 
 
+def test_plates_and_account_names_are_seen_and_refused() -> None:
+    """A reviewer reads why 皖K and 平安北京 did not count."""
+    where = resolve_where("车牌皖K12345的面包车把孩子放在常州南大街，请 @平安北京 关注")
+    assert where.adcode == "320404"
+    said = " ".join(evidence.why for evidence in where.evidence)
+    assert "“皖K12345” is a licence plate" in said
+    assert "“@平安北京” is an account's name" in said
+
+
+def test_a_writer_who_is_not_sure_settles_nothing() -> None:
+    """应该是, 好像在: the place is given to people, and nobody is mentioned."""
+    where = resolve_where("照片好像是在广州火车站拍的")
+    assert where.adcode in ("440104", "440100")
+    assert not where.settled
+
+
+def test_several_places_say_why_they_are_left_open() -> None:
+    """Two cities named alike are both kept, with the sentence that says so."""
+    where = resolve_where("我在广州和深圳都见过这个孩子")
+    assert set(where.alternatives) == {"440100", "440300"}
+    assert any("several places" in evidence.why for evidence in where.evidence)
+
+
 # --- place tags ------------------------------------------------------------------------------------------------------
 
 
