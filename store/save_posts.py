@@ -74,7 +74,15 @@ class Saver:
         return int(row.id)
 
     def _find(self, platform: str, post_id: str) -> Any:
-        columns = (posts.c.id, posts.c.details, posts.c.summons, posts.c.direct, posts.c.deleted_at, posts.c.repost_of_id, posts.c.step)
+        columns = (
+            posts.c.id,
+            posts.c.details,
+            posts.c.summons,
+            posts.c.direct,
+            posts.c.deleted_at,
+            posts.c.repost_of_id,
+            posts.c.step,
+        )
         return self._tx.execute(select(*columns).where(posts.c.platform == platform, posts.c.post_id == post_id)).first()
 
     def _learnt(self, row: Any, post: Post, *, direct: bool, original: int | None) -> dict[str, Any]:
