@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import typer
 
-from bot.commands import alerts, cases, doctor, extract, keeping, live, matches, models, officials, sightings
+from bot.commands import (
+    alerts,
+    calibrate,
+    cases,
+    console,
+    doctor,
+    evaluate_faces,
+    extract,
+    keeping,
+    live,
+    matches,
+    models,
+    officials,
+    sightings,
+)
 from bot.commands.common import guarded
 
 EPILOG = "Exit codes: 0 done, 1 a problem found or bad input, 2 wrong words, 3 settings, 4 database, 5 platform, 6 engine."
@@ -21,7 +35,7 @@ def build() -> typer.Typer:
         rich_markup_mode="markdown",
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for module in (live, doctor, extract, keeping):
+    for module in (live, doctor, calibrate, extract, keeping, console):
         module.register(app)
     for name, module in (
         ("cases", cases),
@@ -30,6 +44,7 @@ def build() -> typer.Typer:
         ("matches", matches),
         ("alerts", alerts),
         ("models", models),
+        ("evaluate", evaluate_faces),
     ):
         app.add_typer(module.app, name=name)
     return app

@@ -17,12 +17,13 @@ import pyotp
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from bot.console.parts import Parts
+from bot.console.parts import Parts, public_url
+from bot.settings import Loaded
 from ingest import divisions as division_table
 from store import audit, cases, invitations, people
 from store.errors import BadInput
 from store.people import Role, User
-from store.session import Tx
+from store.session import Store, Tx
 
 MIN_PASSWORD = 12
 MAX_PASSWORD = 256
@@ -174,7 +175,7 @@ def division_prefix(code: str) -> str:
     return digits
 
 
-def invite(parts: Parts, login: str, *, by: str) -> str:
+def invite(loaded: Loaded, store: Store, login: str, *, by: str) -> str:
     """A new invitation of a person, as its address. They begin anew: the password, the second factor and all sessions of
     before no longer hold. The link works once, for ``console.invitation_hours``.
 
@@ -182,15 +183,15 @@ def invite(parts: Parts, login: str, *, by: str) -> str:
         BadInput: there is no such person.
     """
     token = secrets.token_urlsafe(32)
-    with parts.store.write("console.invite") as tx:
+    with store.write("console.invite") as tx:
         user = people.by_login(tx, login)
         if user is None:
             raise BadInput(f"nobody is called {login}", mend="suishoupai people list")
         people.start_anew(tx, user.id, secrets.token_bytes(_SECRET_BYTES))
-        expires = tx.now + timedelta(hours=parts.console.invitation_hours)
+        expires = tx.now + timedelta(hours=loaded.settings.console.invitation_hours)
         invitations.add(tx, user.id, token, by=by, expires_at=expires)
         audit.append(tx, who=by, what="console.invited", object=f"user:{user.login}")
-    return f"{parts.public_url}/welcome/{token}"
+    return f"{public_url(loaded.settings)}/welcome/{token}"
 
 
 def accept_invitation(parts: Parts, token: str, password: str, code: str) -> Entered | None:

@@ -21,7 +21,19 @@ from store.session import Store
 if TYPE_CHECKING:
     from bot.console.render import Templates
 
-__all__ = ["Forbidden", "NavEntry", "Parts", "Person", "Role", "current", "form_of", "parts_of", "person_of", "templates_of"]
+__all__ = [
+    "Forbidden",
+    "NavEntry",
+    "Parts",
+    "Person",
+    "Role",
+    "current",
+    "form_of",
+    "parts_of",
+    "person_of",
+    "public_url",
+    "templates_of",
+]
 
 
 class Forbidden(SuishoupaiError):
@@ -57,8 +69,13 @@ class Parts:
     @property
     def public_url(self) -> str:
         """The address people type, without a slash at its end."""
-        own = self.console.public_url or self.settings.alerts.console_url or f"http://{self.console.host}:{self.console.port}"
-        return own.rstrip("/")
+        return public_url(self.settings)
+
+
+def public_url(settings: Settings) -> str:
+    """The console's address as people type it, without a slash at its end."""
+    console = settings.console
+    return (console.public_url or settings.alerts.console_url or f"http://{console.host}:{console.port}").rstrip("/")
 
 
 @dataclass(frozen=True, slots=True)

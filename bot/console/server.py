@@ -1,0 +1,103 @@
+"""The console as a running server: in the foreground for ``suishoupai console``, in a thread for the demo and for tests."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from bot import wiring
+from bot.console.app import create_app
+from bot.console.parts import Parts
+from bot.settings import Loaded
+from store.errors import SettingsError
+from store.model import Clock
+
+START_S = 20.0
+
+
+@contextmanager
+def open_parts(loaded: Loaded, clock: Clock = wiring.utc_now) -> Iterator[Parts]:
+    """The console's parts, opened from the settings and closed at the end of the block.
+
+    Raises:
+        StoreError, EngineError: a part cannot be opened; the message says how to mend it.
+    """
+    store = wiring.open_store(loaded, clock)
+    try:
+        with wiring.open_decoder(loaded.settings) as decoder:
+            files = wiring.open_files(loaded.settings, store)
+            yield Parts(loaded, store, files, decoder, clock, wiring.open_face_book(loaded.settings))
+    finally:
+        store.close()
+
+
+class ConsoleServer:
+    """Serves an app on ``host``:``port`` (0 takes a free one) inside a ``with`` block; ``url`` is where.
+
+    Forwarded headers are believed from this machine's proxy alone.
+
+    Raises:
+        SettingsError: the address cannot be used.
+    """
+
+    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
+        self._socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            self._socket.bind((host, port))
+        except OSError as error:
+            self._socket.close()
+            raise SettingsError(
+                f"console.host {host}, console.port {port}: cannot be used: {error.strerror}", mend="choose another port"
+            ) from error
+        self.port: int = self._socket.getsockname()[1]
+        self.url = f"http://{host}:{self.port}"
+        config = uvicorn.Config(
+            app,
+            lifespan="off",
+            ws="none",
+            log_level="error",
+            access_log=False,
+            proxy_headers=True,
+            forwarded_allow_ips="127.0.0.1",
+            server_header=False,
+            timeout_graceful_shutdown=3,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._serve, name="console", daemon=True)
+
+    def serve(self) -> None:
+        """Serve in the foreground until SIGTERM or Ctrl-C."""
+        self._serve()
+        self._socket.close()
+
+    def __enter__(self) -> ConsoleServer:
+        self._thread.start()
+        until = time.monotonic() + START_S
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > until:
+                self.__exit__(None, None, None)
+                raise SettingsError(f"the console did not come up at {self.url}")
+            time.sleep(0.005)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._server.should_exit = True
+        if self._thread.is_alive():
+            self._thread.join(10)
+        self._socket.close()
+
+    def _serve(self) -> None:
+        self._server.run(sockets=[self._socket])
+
+
+def console_server(parts: Parts, port: int | None = None) -> ConsoleServer:
+    """The console of ``parts``, not yet started."""
+    return ConsoleServer(create_app(parts), parts.console.host, parts.console.port if port is None else port)
