@@ -676,3 +676,50 @@ face_notes = Table(
     Column("by", CleanText, nullable=False),
     Column("at", UtcDateTime, nullable=False),
 )
+
+# --- recognition: what the matcher remembers beside vectors and candidates ------------------------------------------
+
+drift = Table(
+    "drift",
+    metadata,
+    Column("pack_sha256", String(64), primary_key=True),
+    Column("histogram", Json, nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+cohort_vectors = Table(
+    "cohort_vectors",
+    metadata,
+    _id(),
+    Column("pack_sha256", String(64), nullable=False, index=True),
+    Column("position", Integer, nullable=False),
+    Column("vector", Blob, nullable=False),
+)
+
+tracks = Table(
+    "tracks",
+    metadata,
+    _id(),
+    Column("ref", String(16), nullable=False, unique=True),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+track_faces = Table(
+    "track_faces",
+    metadata,
+    Column("face_id", Id, ForeignKey("faces.id", ondelete="CASCADE"), primary_key=True),
+    _to("track_id -> tracks", cascade=True),
+    Column("why", CleanText, nullable=False, server_default=""),
+    Column("by", CleanText, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+tracks_apart = Table(
+    "tracks_apart",
+    metadata,
+    Column("face_a", Id, ForeignKey("faces.id", ondelete="CASCADE"), primary_key=True),
+    Column("face_b", Id, ForeignKey("faces.id", ondelete="CASCADE"), primary_key=True),
+    Column("by", CleanText, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
