@@ -14,8 +14,8 @@ from ingest.places.fuse import Sign, fuse
 from ingest.places.text import read_place
 from store.model import Certainty, Evidence, GeoPoint, PlaceTag, Where
 
-MAX_CHARS = 25_000
-"""Longer texts are read up to here: X allows 25,000 characters, Weibo fewer."""
+MAX_CHARS = 10_000
+"""Longer texts are read up to here: a sighting's place stands in the first lines (X allows 25,000 characters, Weibo fewer)."""
 
 _ANOTHER_DAY = re.compile(
     "昨[天日晚夜]|前[天日晚]|前几天|上周|上个?月|去年|上星期|周末|礼拜|几天前|yesterday|last (?:week|night|month)|days? ago",
@@ -96,7 +96,10 @@ def _from_post_point(point: GeoPoint, text: str) -> Sign:
 
 
 def _from_tag(place: PlaceTag) -> list[Sign]:
-    """A place tag's point, box and name. A tag abroad says that this is no sighting in China."""
+    """A place tag's point, box and name as one sign: they were given by one hand, so that they agree proves nothing.
+
+    A tag abroad says that this is no sighting in China.
+    """
     source = "x_place" if place.bbox is not None else "place"
     if place.country_code and place.country_code.upper() not in ("CN", "HK", "MO", "TW"):
         why = f"the tagged place “{place.name[:60]}” lies in {place.country_code[:2].upper()}, outside China"
@@ -110,7 +113,12 @@ def _from_tag(place: PlaceTag) -> list[Sign]:
         signs.append(Sign(source, found.adcode, found.alternatives, found.certainty, (evidence,)))
     if place.name:
         signs.append(_from_name(place.name, source))
-    return signs
+    if not signs:
+        return []
+    together = fuse(signs)
+    pinned = any(sign.certainty is Certainty.HIGH for sign in signs)
+    certainty = together.certainty if pinned or together.certainty is not Certainty.HIGH else Certainty.MEDIUM
+    return [Sign(source, together.adcode, together.alternatives, certainty, together.evidence)]
 
 
 def _from_name(name: str, source: str) -> Sign:

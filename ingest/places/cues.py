@@ -128,7 +128,11 @@ _BEFORE_THANKS = re.compile(_any("感谢 谢谢 多谢 致谢") + "$")
 _BEFORE_WHO = re.compile(r"谁(?:知道|曾|曾经|最近)?在?$")
 _BEFORE_FROM = re.compile(r"[从由自]$")
 _BEFORE_DESTINATION = re.compile(
-    _any("开往 去往 飞往 前往 发往 驶往 送回 送往 寄到 要去 想去 准备去 打算去 回 拐去 转发到 转给 卖往") + "$"
+    _any(
+        "下次再?[去到来] 以后再?[去到来在] 去过 到过 离开 开往 去往 飞往 前往 发往 驶往 送回 送往 寄到 要去 想去 准备去 打算去 回 拐去"
+        " 转发到 转给 卖往"
+    )
+    + "$"
 )
 _BEFORE_SIGHTING = re.compile(
     _any("在 喺 佇 于 位于 到了? (?:地点|位置|坐标|地址)[:：是]? 出现在? 流落 路过 经过 途经 途径 逛 现身 📍 ◎ @")

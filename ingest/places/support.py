@@ -22,7 +22,7 @@ _SHARED_NAME = re.compile(r"(?:路|街|道|巷|站|广场|公园|大厦|商场|�
 _DRAGS = frozenset({"origin", "missing", "destination", "person", "appeal", "general"})
 """Verdicts on a name that hold for the names it is chained to as well."""
 
-MOST_ANCHORS = 16
+MOST_ANCHORS = 8
 """Parents looked at for each name, the closest ones: a text that names more lists places, and stays linear this way."""
 
 

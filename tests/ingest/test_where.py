@@ -175,8 +175,26 @@ def test_a_box_over_china_is_no_place() -> None:
 def test_a_box_alone_is_not_enough_to_mention_anybody() -> None:
     """The tag is picked from a list: alone it is a hint, with a text that agrees it is sure."""
     tag = PlaceTag("Guangzhou", bbox=(112.9, 22.5, 114.05, 23.95), country_code="CN")
-    assert not resolve_where("一个孩子在要饭", place=PlaceTag("", bbox=tag.bbox, country_code="CN")).settled
+    alone = resolve_where("一个孩子在要饭", place=tag)
+    assert alone.adcode == "440100"
+    assert not alone.settled
     assert resolve_where("在天河看到一个孩子", place=tag).settled
+
+
+@pytest.mark.parametrize(
+    ("name", "adcode"),
+    [
+        ("Shenzhen, People's Republic of China", "440300"),
+        ("Guangdong, China", "440000"),
+        ("北京, 中华人民共和国", "110000"),
+        ("Xi'an, Shaanxi", "610100"),
+        ("Hong Kong", "810000"),
+        ("中国", None),
+    ],
+)
+def test_names_of_x_places(name: str, adcode: str | None) -> None:
+    """The name of a tag is read like a text."""
+    assert resolve_where("一个孩子在要饭", place=PlaceTag(name, kind="city", country_code="CN")).adcode == adcode
 
 
 def test_a_tag_abroad_is_refused() -> None:
