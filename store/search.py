@@ -1,0 +1,82 @@
+"""Sightings as people look for them: by place, time, source and state; on the map; month by month.
+
+Lists run newest post first (by the post's row, so that narrowing to a platform follows an index); a page ends at a post's row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+
+from sqlalchemy import func, select
+
+from store.session import Tx
+from store.sightings import Sighting, SightingFilter, get
+from store.tables import posts, sightings
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A sighting with what a list shows of its post."""
+
+    sighting: Sighting
+    platform: str
+    posted_at: datetime | None
+
+
+def search(tx: Tx, narrow: SightingFilter, *, limit: int = 50, before: int | None = None) -> list[Found]:
+    """Sightings that fit, newest post first; ``before`` (a post's row) goes on where an earlier page ended."""
+    query = (
+        select(sightings.c.id, posts.c.platform, posts.c.posted_at)
+        .join(posts, posts.c.id == sightings.c.post_id)
+        .order_by(posts.c.id.desc())
+        .limit(limit)
+    )
+    if before is not None:
+        query = query.where(posts.c.id < before)
+    if narrow.platform:
+        query = query.where(posts.c.platform == narrow.platform)
+    if narrow.adcode_prefix:
+        low = narrow.adcode_prefix
+        query = query.where(sightings.c.adcode >= low.ljust(6, "0"), sightings.c.adcode <= low.ljust(6, "9"))
+    if narrow.seen_since is not None:
+        query = query.where(sightings.c.seen_to >= narrow.seen_since)
+    if narrow.seen_until is not None:
+        query = query.where(sightings.c.seen_from < narrow.seen_until)
+    if narrow.state is not None:
+        query = query.where(sightings.c.state == narrow.state.value)
+    if not narrow.with_duplicates:
+        query = query.where(sightings.c.duplicate_of.is_(None))
+    return [Found(get(tx, int(row.id)), row.platform, row.posted_at) for row in tx.execute(query).all()]
+
+
+def by_division(tx: Tx, prefix: str = "") -> dict[str, int]:
+    """How many sightings lie in each province (two digits), or in each prefecture (four digits) of the province ``prefix``."""
+    digits = 4 if prefix else 2
+    place = func.substr(sightings.c.adcode, 1, digits).label("place")
+    query = select(place, func.count().label("n")).where(sightings.c.adcode.is_not(None))
+    if prefix:
+        query = query.where(sightings.c.adcode >= prefix.ljust(6, "0"), sightings.c.adcode <= prefix.ljust(6, "9"))
+    return {row.place: row.n for row in tx.execute(query.group_by(place))}
+
+
+def without_place(tx: Tx) -> int:
+    """How many sightings have no division yet."""
+    return int(tx.execute(select(func.count()).select_from(sightings).where(sightings.c.adcode.is_(None))).scalar_one())
+
+
+def between(tx: Tx, bounds: list[datetime]) -> list[int]:
+    """How many sightings began in each span from one bound to the next (one shorter than ``bounds``)."""
+    counts = []
+    for start, end in pairwise(bounds):
+        query = select(func.count()).select_from(sightings).where(sightings.c.seen_from >= start, sightings.c.seen_from < end)
+        counts.append(int(tx.execute(query).scalar_one()))
+    return counts
+
+
+def same_photo(tx: Tx, sighting: Sighting) -> list[Sighting]:
+    """The other sightings of the group that shows one photo (the earliest and its repeats), oldest first."""
+    first = sighting.duplicate_of or sighting.id
+    repeats = tx.execute(select(sightings.c.id).where(sightings.c.duplicate_of == first).order_by(sightings.c.id)).scalars()
+    return [get(tx, number) for number in (first, *repeats) if number != sighting.id]
