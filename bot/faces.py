@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from matcher.calibrate import BandTargets, Calibration, Calibrator
 from matcher.compare import Outcome, Probe, search
 from matcher.engines.base import Engine, Vector
-from matcher.gallery import Gallery
+from matcher.gallery import Gallery, Vectors
+from matcher.quality import template_weight
 from store import cases, gallery
 from store.session import Tx
 
@@ -26,10 +27,10 @@ class Pack:
 class FaceBook:
     """An opened engine with the present gallery. :meth:`sync` takes in what changed; safe to share between threads."""
 
-    def __init__(self, engine: Engine, targets: BandTargets, keep: int) -> None:
+    def __init__(self, engine: Engine, targets: BandTargets, keep: int, own_cohort: Vectors | None = None) -> None:
         self.engine = engine
         self.pack = Pack(engine.pack_id, engine.pack_sha256)
-        self.gallery = Gallery(engine.dimension, engine.pack_id, engine.pack_sha256)
+        self.gallery = Gallery(engine.dimension, engine.pack_id, engine.pack_sha256, own_cohort)
         self._calibrator = Calibrator(targets)
         self._keep = keep
         self._seq = 0
@@ -42,11 +43,13 @@ class FaceBook:
             if not changed:
                 return 0
             vectors: dict[int, list[Vector]] = defaultdict(list)
+            weights: dict[int, list[float]] = defaultdict(list)
             for face in gallery.gallery(tx, self.pack.sha256, changed):
                 vectors[face.case_id].append(face.vector)
+                weights[face.case_id].append(template_weight(face.norm))
             for case_id in changed:
                 if case_id in vectors:
-                    self.gallery.put(case_id, vectors[case_id], self.pack.sha256)
+                    self.gallery.put(case_id, vectors[case_id], self.pack.sha256, weights[case_id])
                 else:
                     self.gallery.remove(case_id)
             self._seq = seq

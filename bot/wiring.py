@@ -15,7 +15,7 @@ from bot.microblog import environment
 from bot.microblog.model import WorldError
 from bot.settings import Loaded, Secrets, Settings
 from ingest.photo import Decoder, PhotoLimits
-from matcher import packs
+from matcher import own_cohort, packs
 from matcher.calibrate import BandTargets
 from matcher.engines.base import Engine, EngineSettings
 from matcher.engines.loading import load as load_engine
@@ -93,7 +93,9 @@ def open_face_book(settings: Settings) -> FaceBook:
     """The engine with an empty gallery; :meth:`FaceBook.sync` fills it."""
     matching = settings.matching
     targets = BandTargets(matching.high_one_in_photos, matching.review_per_day, matching.photos_per_day)
-    return FaceBook(open_engine(settings), targets, matching.candidates_kept)
+    engine = open_engine(settings)
+    own = own_cohort.load(packs.find(settings.models.dir, settings.models.pack), engine.pack_sha256)
+    return FaceBook(engine, targets, matching.candidates_kept, own)
 
 
 def open_platforms(loaded: Loaded, clock: Clock = utc_now) -> dict[str, PlatformSeat]:

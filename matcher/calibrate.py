@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher import as_norm, quality
-from matcher.gallery import Gallery, Group
+from matcher.gallery import Gallery, Group, Vectors
 from store.model import Band, FaceQuality
 
 AS_NORM_FROM = 60
@@ -185,15 +185,20 @@ def for_gallery(gallery: Gallery, targets: BandTargets) -> Calibration:
     cohort = gallery.cohort()
     if len(cohort) < AS_NORM_FROM:
         return calibration(gallery.pack_id, len(gallery), targets)
-    table = _table(gallery.pack_id)
-    best, pairs = as_norm.searched_among_each_other(cohort.templates, _same_person(table))
-    share = max(1, len(gallery)) / (len(cohort) - 1)
-    photos = _fitted(best, len(cohort), share, table["as_norm"])
-    candidates = _fitted(pairs, len(cohort), share, table["as_norm"])
+    return from_strangers(gallery.pack_id, cohort.templates, len(gallery), targets)
+
+
+def from_strangers(pack_id: str, strangers: Vectors, gallery_size: int, targets: BandTargets) -> Calibration:
+    """The AS_NORM rule for a gallery of ``gallery_size`` cases, fitted on at least 60 vectors of different persons."""
+    table = _table(pack_id)
+    best, pairs = as_norm.searched_among_each_other(strangers, same_person(pack_id))
+    share = max(1, gallery_size) / (len(strangers) - 1)
+    photos = _fitted(best, len(strangers), share, table["as_norm"])
+    candidates = _fitted(pairs, len(strangers), share, table["as_norm"])
     high = max(photos.score(targets.high_rate), _published_high(table["as_norm"], targets.high_rate))
     thresholds = Thresholds(high, min(high, candidates.score(targets.review_rate)), photos)
-    version = f"{table['version']}/as_norm/{len(gallery)}+{len(cohort)}"
-    return Calibration(version, gallery.pack_id, Rule.AS_NORM, len(gallery), dict.fromkeys(Group, thresholds))
+    version = f"{table['version']}/as_norm/{gallery_size}+{len(strangers)}"
+    return Calibration(version, pack_id, Rule.AS_NORM, gallery_size, dict.fromkeys(Group, thresholds))
 
 
 def calibration(pack_id: str, gallery_size: int, targets: BandTargets) -> Calibration:
@@ -225,9 +230,9 @@ def _published(points: Sequence[Sequence[float]], comparisons: int) -> Tail:
     return Tail(tuple(knots))
 
 
-def _same_person(table: dict[str, Any]) -> float:
-    """A cosine that not one in a million pairs of different children reaches: the child was registered twice."""
-    return _published(table["raw"]["groups"][Group.CHILD.value]["fmr"], 1).score(_TWICE_RATE)
+def same_person(pack_id: str) -> float:
+    """A cosine that not one in a million pairs of different children reaches: it is one child, registered twice."""
+    return _published(_table(pack_id)["raw"]["groups"][Group.CHILD.value]["fmr"], 1).score(_TWICE_RATE)
 
 
 def _published_high(point: dict[str, float], rate: float) -> float:

@@ -7,7 +7,6 @@ left out can belong among them. Batches are all multiplying, where BLAS on float
 
 from __future__ import annotations
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +22,10 @@ class HalfIndex:
     """Rows as float16, changed in place; row numbers are the gallery's own. Not thread-safe: the gallery's lock guards it."""
 
     def __init__(self, rows: NDArray[np.float32]) -> None:
+        # Imported here: only a large gallery needs it, and it takes a quarter of a second.
+        import faiss
+
+        self._faiss = faiss
         self._dimension = rows.shape[1]
         self._index = faiss.IndexScalarQuantizer(self._dimension, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
         self._index.add(rows)
@@ -35,13 +38,13 @@ class HalfIndex:
         if place == len(self):
             self._index.add(row[None])
             return
-        codes = faiss.rev_swig_ptr(self._index.codes.data(), len(self) * self._dimension * 2)
+        codes = self._faiss.rev_swig_ptr(self._index.codes.data(), len(self) * self._dimension * 2)
         codes.view(np.float16).reshape(len(self), self._dimension)[place] = row
 
     def pop(self) -> None:
         """Drop the last row, overwriting it first."""
         self.put(len(self) - 1, np.zeros(self._dimension, np.float32))
-        self._index.remove_ids(faiss.IDSelectorRange(len(self) - 1, len(self)))
+        self._index.remove_ids(self._faiss.IDSelectorRange(len(self) - 1, len(self)))
 
     def best(self, probe: NDArray[np.float32], count: int) -> tuple[NDArray[np.int64], float]:
         """The ``count`` best rows by rounded score, and the rounded score of the last of them."""
