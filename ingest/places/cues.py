@@ -129,8 +129,8 @@ _BEFORE_WHO = re.compile(r"谁(?:知道|曾|曾经|最近)?在?$")
 _BEFORE_FROM = re.compile(r"[从由自]$")
 _BEFORE_DESTINATION = re.compile(
     _any(
-        "下次再?[去到来] 以后再?[去到来在] 去过 到过 离开 开往 去往 飞往 前往 发往 驶往 送回 送往 寄到 要去 想去 准备去 打算去 回 拐去"
-        " 转发到 转给 卖往"
+        "下次再?[去到来] 以后再?[去到来在] 去过 到过 离开 开往 去往 飞往 前往 发往 驶往 送回 送往 寄到 要去 想去 准备去 打算去 回"
+        " 拐去 转发到 转给 卖往"
     )
     + "$"
 )
@@ -141,7 +141,8 @@ _BEFORE_SIGHTING = re.compile(
 _BEFORE_EDGE = re.compile(r"(?:^|[^\w])\s*$")
 _BEFORE_PERSON = re.compile(
     _any(
-        "朋友 同事 同学 记者 网友 老师 由 叫 名叫 是 请 联系 联系人 感谢 谢谢 警官 义工 司机 家长 博主 作者 摄影 姓名[:：]?"
+        "朋友 同事 同学 记者 网友 老师 由 叫 名叫 是 请 联系 联系人 感谢 谢谢 警官 义工 司机 家长 博主 作者 摄影 姓名[:：]? 和 跟 与 让 给"
+        " 找 问 听 据"
         r" [，,。；;\s(（:：\x00] ^"
     )
     + "$"
@@ -157,13 +158,13 @@ _EN_BEFORE_ORIGIN = re.compile(r"\b(?:from|born in|native of|accent of|missing (
 _EN_BEFORE_SIGHTING = re.compile(
     r"(?:\b(?:in|at|near|around|outside|inside|of|on|zai)\s|[,.;:!?]\s|^\s*|[\u4e00-\u9fff，。\x00]\s?)$"
 )
-_EN_HEDGE = re.compile(r"\b(?:maybe|perhaps|probably|possibly|not sure|i think|might be|could be)\b[^.!?]{0,8}$")
+_EN_HEDGE = re.compile(r"\b(?:maybe|perhaps|probably|possibly|not sure|i think|might be|may be|could be)\b[^.!?]{0,8}$")
 _EN_AFTER_ROAD = re.compile(
     r"\s(?:(?:east|west|south|north|middle|dong|xi|nan|bei|zhong)\s)?"
     r"(?:road|rd|street|st|avenue|ave|lu|jie|dajie|dadao|lane|square|park|hotel|restaurant|bridge)\b"
 )
 _EN_AFTER_OTHER = re.compile(
-    r"\s(?:accent|kid|boy|girl|child|woman|man|people(?!'s)|dialect|police|time|duck|noodles?|daily|airlines|native"
+    r"\s(?:accent|kid|boy|girl|child|woman|man|people(?!'s)|dialect|police|time|duck|noodles?|fried|rice|hotpot|beer|dumplings?|daily|airlines|native"
     r"|university(?!.{0,8}(?:gate|campus|station)))\b|[-\s]born\b"
 )
 

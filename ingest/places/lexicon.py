@@ -7,6 +7,7 @@ Names come from the division table (full, short, pinyin, former), from ``landmar
 from __future__ import annotations
 
 import re
+from collections import Counter
 from functools import cache
 from typing import Literal, NamedTuple
 
@@ -116,9 +117,9 @@ class Lexicon:
     def _divisions(self) -> None:
         divisions = sorted(table(), key=lambda d: ("province", "prefecture", "county").index(d.level))
         for division in divisions:
-            if division.name in GENERIC and division.parent:  # 济南市中区 would be read as 济南市|中区
+            if division.parent and (division.name in GENERIC or division.name[0] == "市"):
                 parent = table().divisions[division.parent]
-                for city in (parent.name, parent.short):
+                for city in (parent.name, parent.short):  # 济南市中区 would be read as 济南市|中区, 青岛市北区 as 青岛市|北区
                     self._add(city + division.name, division.adcode, "county", 3)
             if division.name in GENERIC:
                 continue
@@ -174,9 +175,11 @@ class Lexicon:
             if division.adcode in ("610000", "810000", "820000"):
                 continue
             self._add(division.pinyin, division.adcode, "pinyin", 1 if division.pinyin in RISKY_PINYIN else 3)
+        bearers = Counter(division.pinyin for division in table())
         for division in table():
             if division.level == "county" and division.pinyin not in known and len(division.pinyin) > 4:
-                self._add(division.pinyin, division.adcode, "pinyin", 0)
+                city = division.name.endswith("市") and bearers[division.pinyin] == 1
+                self._add(division.pinyin, division.adcode, "pinyin", 1 if city else 0)
 
     def _landmarks(self) -> None:
         for row in data_rows("landmarks.csv"):
