@@ -58,7 +58,8 @@ _AFTER_INSTITUTION = re.compile(
     + _any(
         rf"[市省县区]?公安(?!门|局?{IN_CLAUSE}{{0,4}}门口)"
         " 交警 民警 日报 晚报 晨报 都市报 商报 青年报 电视台 卫视 新闻 发布 微博 热线"
-        " 民政局 救助站的 市政府 银行 航空 电信 移动公司 联通 地产 房产 旅游 股市 商会 同乡会 户外 车友 [^，,。]{0,2}队(?![伍列])"
+        " 高法 高院 法院 检察院 公安厅 省委 市委 团委 妇联 广播电台 交通广播 生活频道 民政局 救助站的 市政府 银行 航空 电信"
+        " 移动公司 联通 地产 房产 旅游 股市 商会 同乡会 户外 车友 [^，,。]{0,2}队(?![伍列])"
         " 战役 起义 梆子 府志 网(?![吧球])"
         rf" (?:大学|医科|师范|理工|交通|科技|工业|农业|外国语|财经|职业)(?!{_PLACE_AT_SCHOOL})(?!城)"
     )
@@ -149,7 +150,10 @@ _BEFORE_PERSON = re.compile(
 )
 _AFTER_PERSON = re.compile(_any(r"先生 女士 老师 同学 小姐 叔叔 阿姨 大哥 大姐 说 拍 警官 \d{5,}"))
 _HEDGE = re.compile(
-    _any("应该 好像 可能 大概 也许 似乎 疑似 怀疑 听说 据说 不确定 不知道 不记得 忘了 貌似 估计") + rf"{IN_CLAUSE}{{0,4}}$"
+    _any(
+        "应该 好像 可能 大概 也许 似乎 疑似 怀疑 听说 据说 有人说 网友说 不确定 不知道 不记得 忘了 貌似 估计"
+    )
+    + rf"{IN_CLAUSE}{{0,6}}$"
 )
 
 # --- English --------------------------------------------------------------------------------------------------------
@@ -208,6 +212,8 @@ def judge(prose: str, start: int, end: int, *, feature: bool = False) -> Cue:
 
     ``feature``: the name is a county's short form, which squares, parks and shops all over the country are called after.
     """
+    if prose[end - 1] == "市" and end - start > 2 and prose[end : end + 1] in ("民", "场"):
+        end -= 1  # 上海市民, 吉林市场
     before = prose[max(0, start - WINDOW) : start]
     if prose[start].isascii():
         return _judge_english(prose, end, before)

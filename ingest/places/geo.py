@@ -194,6 +194,19 @@ def _bounds() -> dict[str, Box]:
     return dict(sorted(boxes.items(), key=lambda item: depth[item[0]]))
 
 
+def distance_km(one: str, other: str) -> float | None:
+    """About how far two divisions lie apart: between the middles of their bounding boxes, on a sphere. None where a
+    division has no polygon. For people to read, not to decide by: a province's middle may be 1,000 km from its border."""
+    boxes = _bounds()
+    if one not in boxes or other not in boxes:
+        return None
+    (west, south, east, north), (west2, south2, east2, north2) = boxes[one], boxes[other]
+    lat, lat2 = math.radians((south + north) / 2), math.radians((south2 + north2) / 2)
+    half = math.radians((west2 + east2 - west - east) / 2) / 2
+    chord = math.sin((lat2 - lat) / 2) ** 2 + math.cos(lat) * math.cos(lat2) * math.sin(half) ** 2
+    return 2 * 6371.0 * math.asin(math.sqrt(chord))
+
+
 def _shares(box: shapely.Polygon) -> dict[str, float]:
     """County -> the area of it that lies inside the box, in square degrees."""
     tree, codes = _shapes()
