@@ -74,14 +74,16 @@ def save_case_face(tx: Tx, case_photo_id: int, pack_id: str, pack_sha256: str, f
     return next(found for found in faces_of_case(tx, case_id, pack_sha256) if found.case_photo_id == case_photo_id)
 
 
-def faces_of_case(tx: Tx, case_id: int, pack_sha256: str) -> list[CaseFace]:
-    """The faces of a case for one pack, in the order of its photos."""
+def faces_of_case(tx: Tx, case_id: int, pack_sha256: str | None = None) -> list[CaseFace]:
+    """The faces of a case for one pack (for every pack where none is named), in the order of its photos."""
     query = (
         select(case_faces)
         .join(case_photos, case_photos.c.id == case_faces.c.case_photo_id)
-        .where(case_photos.c.case_id == case_id, case_faces.c.pack_sha256 == pack_sha256)
-        .order_by(case_photos.c.id)
+        .where(case_photos.c.case_id == case_id)
+        .order_by(case_photos.c.id, case_faces.c.id)
     )
+    if pack_sha256 is not None:
+        query = query.where(case_faces.c.pack_sha256 == pack_sha256)
     return [_face(row) for row in tx.execute(query)]
 
 
