@@ -43,6 +43,7 @@ def build() -> typer.Typer:
         ("sightings", sightings),
         ("matches", matches),
         ("alerts", alerts),
+        ("tracks", tracks),
         ("models", models),
         ("evaluate", evaluate_faces),
     ):

@@ -9,9 +9,11 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from bot.alerts.compose import Templates
+from bot.drift import DriftBook
 from bot.faces import FaceBook
 from bot.platforms.base import Platform, PlatformSettings
 from bot.settings import Settings
+from bot.steps.tracks import TrackBook
 from ingest.photo import Decoder
 from store.model import Clock
 from store.photos import PhotoFiles
@@ -45,5 +47,7 @@ class Bot:
     decoder: Decoder
     faces: FaceBook
     templates: Templates
+    tracks: TrackBook = field(default_factory=TrackBook)
+    drift: DriftBook = field(default_factory=DriftBook)
     stopping: threading.Event = field(default_factory=threading.Event)
     unusable_case_photos: set[int] = field(default_factory=set)

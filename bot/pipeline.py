@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from bot.alerts.deliver import Delivered, deliver_all
 from bot.bot import Bot
-from bot.steps import housekeeping
+from bot.steps import housekeeping, thanks
 from bot.steps.alert import alert
 from bot.steps.each import StepReport, each_post
 from bot.steps.extract import extract
@@ -61,4 +61,6 @@ def work(bot: Bot) -> tuple[tuple[StepReport, ...], int]:
             totals[report.step] = totals.get(report.step, StepReport(report.step)) + report
         if not any(report.moved for report in reports):
             break
+    thanks.thank(bot)
+    bot.drift.keep(bot.store, bot.faces.pack.sha256)
     return tuple(totals.values()), hits

@@ -39,6 +39,7 @@ class Candidate:
     band: Band
     case_open: bool = True
     rejected: bool = False
+    with_parents: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,7 @@ def _no_answer(s: Situation, policy: Policy) -> str:
 def _alert(s: Situation, policy: Policy, high: Sequence[Candidate]) -> tuple[Alert | None, str]:
     if not high:
         return None, "no alert: no candidate in the high band"
-    if s.with_parents:
+    if s.with_parents or all(candidate.with_parents for candidate in high):
         return None, "no alert: an official recorded this child as being with verified parents"
     if s.already_alerted:
         return None, "no alert: this sighting, or the one it repeats, was alerted before"

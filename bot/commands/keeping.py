@@ -194,7 +194,7 @@ def keys_make() -> None:
     out.print(key_ring.make_key(), markup=False, highlight=False)
 
 
-@keys_app.command("rotate", epilog="Example: SUISHOUPAI_KEY=NEW,OLD suishoupai keys rotate")
+@keys_app.command("rotate", epilog="Example: suishoupai keys rotate (with SUISHOUPAI_KEY=NEW,OLD in the environment)")
 def keys_rotate(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
     """Seal everything anew with the first of the keys; interrupted, it goes on where it stopped."""
     loaded = load_settings(config)

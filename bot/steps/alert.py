@@ -10,7 +10,7 @@ from bot.alerts.decide import Alert, Answer, Candidate, Decision, Policy, Situat
 from bot.alerts.officials import RoutingRules, choose
 from bot.bot import Bot, PlatformSeat
 from bot.log import get
-from bot.steps import asked
+from bot.steps import asked, replies, tracks
 from ingest.divisions import table as divisions
 from store import alerts, audit, cases, leads, matches, officials, posts, sightings
 from store.alerts import Mention, NewAlert
@@ -32,6 +32,9 @@ def alert(bot: Bot, row: int) -> None:
         seat = bot.seats.get(stored.platform)
         if stored.post is None or seat is None:
             posts.mark(tx, row, Step.IGNORED, "malformed, or its platform is not in the settings")
+            return
+        if replies.handle(tx, bot, seat, stored):
+            posts.mark(tx, row, Step.DECIDED, "an official's answer, or what posed as one")
             return
         sighting = _sighting_of(tx, stored)
         situation = gather(tx, bot, seat, stored, stored.post, sighting)
@@ -154,6 +157,7 @@ def _candidates(tx: Tx, stored: StoredPost) -> tuple[Candidate, ...]:
                 candidate.band,
                 case_open=states[candidate.case_id] is CaseState.VERIFIED,
                 rejected=candidate.state is matches.CandidateState.REJECTED,
+                with_parents=tracks.with_parents(tx, candidate.face_id),
             )
         )
     return tuple(found)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bot.bot import Bot
 from bot.log import get
+from bot.steps import tracks
 from bot.steps.alike import same_photos
 from matcher.compare import Match, Probe, against_case
-from store import cases, faces, matches, photos, posts
+from store import cases, faces, matches, photos, posts, recognition
 from store.errors import PhotoRefused
 from store.faces import FaceVector
 from store.matches import NewCandidate
-from store.model import Band, Capability
+from store.model import Band, Capability, FaceQuality
 from store.posts import Step
 from store.session import Tx
 
@@ -35,10 +37,18 @@ def match(bot: Bot, row: int) -> None:
     for photo_id in shown:
         scan(bot, photo_id)
     found = [(photo_id, search_photo(bot, photo_id)) for photo_id in shown]
+    links = [(face, bot.tracks.find(bot.store, bot.faces, face)) for face in _linkable(bot, shown)]
+    joined: list[tuple[FaceVector, int]] = []
     with bot.store.write("match.done") as tx:
         for photo_id, result in found:
             _save(tx, bot, photo_id, result)
+        for face, link in links:
+            joined.append((face, tracks.put(tx, face, link)))
         posts.mark(tx, row, Step.MATCHED)
+    for face, track in joined:
+        bot.tracks.note(face, track)
+    for _, result in found:
+        bot.drift.observe(result.observed)
 
 
 def scan(bot: Bot, photo_id: int) -> None:
@@ -56,17 +66,26 @@ def scan(bot: Bot, photo_id: int) -> None:
         faces.save_faces(tx, photo_id, bot.faces.pack.id, bot.faces.pack.sha256, found)
 
 
+def _linkable(bot: Bot, photo_ids: Sequence[int]) -> list[FaceVector]:
+    """The faces of these photos that are on no track yet and good enough to be linked."""
+    with bot.store.read() as tx:
+        found = [face for i in photo_ids for face in faces.of_photo_with_vectors(tx, i, bot.faces.pack.sha256)]
+        return [face for face in found if tracks.linkable(face) and recognition.track_of(tx, face.face_id) is None]
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The candidates of one photo, by face id."""
+    """The candidates of one photo by face id, and (share of strangers, quality, width in px) of every searched face."""
 
     by_face: dict[int, list[Match]]
+    observed: tuple[tuple[float, FaceQuality, float], ...] = ()
 
 
 def search_photo(bot: Bot, photo_id: int) -> Found:
     """Search the faces of one scanned photo among the verified cases, without the pairs that people rejected."""
     with bot.store.read() as tx:
         vectors = faces.of_photo_with_vectors(tx, photo_id, bot.faces.pack.sha256)
+        widths = {f.id: f.box.width_px for f in faces.faces_of_photo(tx, photo_id, bot.faces.pack.sha256)}
         excluded = {(i, case) for i, face in enumerate(vectors) for case in matches.rejected_cases(tx, face.face_id)}
     if not vectors:
         return Found({})
@@ -75,7 +94,9 @@ def search_photo(bot: Bot, photo_id: int) -> Found:
     by_face: dict[int, list[Match]] = defaultdict(list)
     for hit in outcome.matches:
         by_face[vectors[hit.face_index].face_id].append(_mark_copy(hit, copies))
-    return Found(dict(by_face))
+    # The everyday tail is that of strangers: a copy of a case photo is none.
+    observed = () if copies else tuple((o.share, o.quality, widths[vectors[o.face_index].face_id]) for o in outcome.observed)
+    return Found(dict(by_face), observed)
 
 
 def reverse(bot: Bot) -> int:
