@@ -10,7 +10,6 @@ from bot.commands import (
     cases,
     console,
     doctor,
-    evaluate_faces,
     extract,
     keeping,
     live,
@@ -18,6 +17,7 @@ from bot.commands import (
     models,
     officials,
     sightings,
+    tracks,
 )
 from bot.commands.common import guarded
 
@@ -45,7 +45,6 @@ def build() -> typer.Typer:
         ("alerts", alerts),
         ("tracks", tracks),
         ("models", models),
-        ("evaluate", evaluate_faces),
     ):
         app.add_typer(module.app, name=name)
     return app
