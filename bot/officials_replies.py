@@ -51,12 +51,17 @@ _LONGEST = 60
 
 _REF = re.compile(r"(?<![0-9A-Za-z])[Ss]\s?[-—–]\s?([0-9A-Za-z]{4,8})(?![0-9A-Za-z])")
 _BESIDE = re.compile(
-    r"https?://\S+|//@.*$|回复\s*@[^:：\s]+\s*[:：]|^\s*re\s*[:：]|@[\w\-·]+|#[^#]+#|\[[^\[\]\s]{1,6}\]", re.IGNORECASE | re.DOTALL
+    r"https?://\S+|//@.*$|回复\s*@[^:：\s]+\s*[:：]|^\s*re\s*[:：]|@[\w\-·]+|#[^#]+#|\[[^\[\]\s]{1,6}\]",
+    re.IGNORECASE | re.DOTALL,
 )
-_ASKS = re.compile(r"[?？]|[吗呢么]\s*[。.!！]*$|是否|能否|请问|什么|哪里|怎么|\b(?:which|what|where|who|how|could you|can you|please send)\b")
+_ASKS = re.compile(
+    r"[?？]|[吗呢么]\s*[。.!！]*$|是否|能否|请问|什么|哪里|怎么"
+    r"|\b(?:which|what|where|who|how|could you|can you|please send)\b"
+)
 _DOUBTS = re.compile(
     r"可能|也许|大概|疑似|好像|估计|似乎|应该|或许|如果|若|假如|待定|暂时|初步|基本|倾向"
-    r"|\b(?:may|might|could|would|should|maybe|perhaps|possibl[ye]|probabl[ye]|likely|seems?|appears?|if|unless|until|not sure|unsure|almost|tentative\w*)\b"
+    r"|\b(?:may|might|could|would|should|maybe|perhaps|possibl[ye]|probabl[ye]|likely|seems?|"
+    r"appears?|if|unless|until|not sure|unsure|almost|tentative\w*)\b"
 )
 _NEGATES = re.compile(
     r"未(?!成年)|没有?|无法|不能|不可|尚|还不|不是(?!.{0,6}(?:走失|失踪|被拐|登记))|不(?:再|予|会|要|排除|确认|核实)|非(?!常)|别|勿"
@@ -68,7 +73,7 @@ _MEANINGS: tuple[tuple[Answer, re.Pattern[str]], ...] = (
     (
         Answer.DNA_CONFIRMED,
         re.compile(
-            r"dna\S{0,6}?(?:已经?)?(?:确认|比中|比对成功|比对一致|吻合|相符|认定)|(?:确认|比中|认定)\S{0,4}?\s?dna"
+            r"dna\S{0,6}?(?:已经?)?(?:确认|比中|比对成功|比对一致|吻合|相符|认定)|dna\s(?:已经?)?(?:确认|比中|比对一致|认定)|(?:确认|比中|认定)\S{0,4}?\s?dna"
             r"|(?:confirmed|match(?:ed|es)?|positive)\s+(?:by|via|through|with)?\s*(?:the\s+|a\s+)?dna"
             r"|dna\s+(?:test\s+|result\s+|is\s+|has\s+)*(?:confirmed|confirms|match(?:ed|es)?|positive)"
         ),
@@ -103,8 +108,8 @@ _MEANINGS: tuple[tuple[Answer, re.Pattern[str]], ...] = (
             r"(?:正在?|已经?|在|会|将|马上|立即|我们|请)?(?:开始|进行|前往|派员|派人|组织|安排|转|转交|移交|通知|联系)?\S{0,8}?"
             r"(?:核实中|核查中|调查中|处理中|(?<!已)(?<!已经)(?:核实|核查|查证|查处|跟进|处置|查看))|(?:已|我们)(?:收到|受理|接警|出警|关注|转)"
             r"|^收到(?:[,，。.!！谢]\S*)?$|^已?受理|^\W*(?:核实|调查)中"
-            r"|\b(?:checking|investigating|looking into|on it|under (?:investigation|review)|follow(?:ing)? up|verifying|received|officers? sent|"
-            r"will (?:check|verify|look|investigate))\b"
+            r"|\b(?:checking|investigating|looking into|on it|under (?:investigation|review)"
+            r"|follow(?:ing)? up|verifying|received|officers? sent|will (?:check|verify|look|investigate))\b"
         ),
     ),
 )

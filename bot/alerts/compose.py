@@ -27,6 +27,9 @@ _NEEDED: Mapping[str, frozenset[str]] = {
     "late_prefix": frozenset(),
     "alert": frozenset({"ref", "mentions", "link"}),
     "digest": frozenset({"ref", "mentions", "link", "count"}),
+    "acknowledged": frozenset({"ref"}),
+    "thanks": frozenset({"ref"}),
+    "broadcast": frozenset({"ref", "link"}),
 }
 """Each template and exactly the placeholders it has."""
 
