@@ -25,7 +25,7 @@ class HalfIndex:
         # Imported here: only a large gallery needs it, and it takes a quarter of a second.
         import faiss
 
-        self._faiss = faiss
+        self._pointer = faiss.rev_swig_ptr
         self._dimension = rows.shape[1]
         self._index = faiss.IndexScalarQuantizer(self._dimension, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
         self._index.add(rows)
@@ -38,13 +38,16 @@ class HalfIndex:
         if place == len(self):
             self._index.add(row[None])
             return
-        codes = self._faiss.rev_swig_ptr(self._index.codes.data(), len(self) * self._dimension * 2)
+        codes = self._pointer(self._index.codes.data(), len(self) * self._dimension * 2)
         codes.view(np.float16).reshape(len(self), self._dimension)[place] = row
 
     def pop(self) -> None:
         """Drop the last row, overwriting it first."""
         self.put(len(self) - 1, np.zeros(self._dimension, np.float32))
-        self._index.remove_ids(self._faiss.IDSelectorRange(len(self) - 1, len(self)))
+        left = len(self) - 1
+        # Not remove_ids: it walks over every row. The last row's bytes are simply no longer part of the index.
+        self._index.codes.resize(left * self._dimension * 2)
+        self._index.ntotal = left
 
     def best(self, probe: NDArray[np.float32], count: int) -> tuple[NDArray[np.int64], float]:
         """The ``count`` best rows by rounded score, and the rounded score of the last of them."""

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from insightface.data import get_image
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -24,6 +23,7 @@ from bot.bench.base import Figure, Result, paired
 from matcher import packs
 from matcher.engines.base import EngineSettings
 from matcher.engines.loading import load
+from store.errors import EngineError
 
 RIVALS = ("deepface", "face_recognition")
 DETECT_PX, SECOND_PX = 640, 256
@@ -96,8 +96,11 @@ def _rival(name: str, photos: Sequence[bytes], pool: ThreadPoolExecutor) -> Call
 
 
 def _photos(count: int) -> list[bytes]:
-    """JPEGs of 640 px cut from insightface's group photo, one to three faces each, all different."""
-    source = Image.fromarray(np.ascontiguousarray(get_image("t1", to_rgb=True)))
+    """JPEGs of 640 px cut from insightface's own group photo, one to three faces each, all different."""
+    package = importlib.util.find_spec("insightface")
+    if package is None or package.origin is None:
+        raise EngineError("insightface is not installed", mend="run ./run.sh, which installs it")
+    source = Image.open(Path(package.origin).parent / "data" / "images" / "t1.jpg").convert("RGB")
     rng = np.random.default_rng(0)
     photos = []
     for _ in range(count):
