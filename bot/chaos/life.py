@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bot.chaos.dying import VARIABLE
 
-_PRELOADED = ["bot.chaos.life", "bot.__main__", "bot.wiring", "bot.platforms.weibo", "bot.platforms.x"]
+_PRELOADED = ["bot.chaos.life", "bot.__main__", "bot.wiring", "bot.platforms.weibo", "bot.platforms.x", "bot.chaos.warm"]
 _PR_SET_PDEATHSIG = 1
 
 

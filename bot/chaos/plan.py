@@ -122,7 +122,7 @@ def _round(chance: random.Random, number: int, die_at: str) -> Round:
         where, fault = _BRINGS[point]
         paths = {"read": _READ, "photo": _PHOTOS, "say": tuple(_SAY.values())}[where]
         faults = [_at(path, fault, where) for path in paths]
-    lives_s = 4.0 if die_at else chance.uniform(0.05, 1.8)
+    lives_s = 10.0 if die_at else chance.uniform(0.05, 2.2)
     nth = "#2" if die_at and not faults and chance.random() < 0.2 else ""
     return Round(tuple(feed), tuple(faults), die_at + nth, lives_s, not die_at and number % 9 == 8, point in _SEARCHED)
 

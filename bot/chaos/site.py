@@ -66,6 +66,7 @@ class Site:
         self.deaths: Counter[str] = Counter()
         self._chance = random.Random(seed)
         self._photos = seed * 1_000_000
+        self._client: WorldClient | None = None
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True)
@@ -75,21 +76,29 @@ class Site:
             text=True,
             cwd=Path(__file__).resolve().parents[2],
         )
+        try:
+            self._open()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def _open(self) -> None:
         assert self._microblog.stdout is not None
         url = self._microblog.stdout.readline().strip()
         if not url:
             raise ChaosError("the local microblog did not start")
-        self.world = WorldClient(url)
+        self._client = WorldClient(url)
         self.world.add_account(OFFICIAL, "official", "示例罗湖公安", "demo_luohu", verified_type=1, x_verified_type="government")
         for key in ("anna", "boris", "chen"):
             self.world.add_account(key, "passer_by", f"路人{key}", f"passer_{key}")
         self.config.write_text(yaml.safe_dump(settings(int(url.rpartition(":")[2])), allow_unicode=True), encoding="utf-8")
         with _PREPARING:
             self._prepare()
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.world.close()
+        if self._client is not None:
+            self._client.close()
         self._microblog.terminate()
         try:
             self._microblog.wait(10)
@@ -98,6 +107,12 @@ class Site:
             self._microblog.wait()
         assert self._microblog.stdout is not None
         self._microblog.stdout.close()
+
+    @property
+    def world(self) -> WorldClient:
+        """The microblog, as its people use it."""
+        assert self._client is not None
+        return self._client
 
     def _loaded(self) -> Loaded:
         return load_settings(self.config, environ={})
@@ -250,8 +265,8 @@ def settings(port: int) -> dict[str, Any]:
             "caps": {"per_hour": 100_000, "per_day": 100_000, "per_official_per_day": 100_000},
             "reconcile_reads": 2,
         },
-        "schedule": {"work_every_s": 0.1, "deliver_every_s": 0.1, "attempts": 50, "retry_s": 0.5},
-        "log": {"level": "warning"},
+        "schedule": {"work_every_s": 0.2, "deliver_every_s": 0.2, "attempts": 50, "retry_s": 0.5},
+        "log": {"level": "error"},
         "microblog": {"port": port},
         "platforms": {
             "weibo": on_both
