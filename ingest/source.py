@@ -26,6 +26,8 @@ class Rules:
     ``overlap_s`` is how far before the cursor each poll reads again; ``mention(handle)`` renders a mention.
     ``poll_interval_s(streams)`` is how many seconds the call budget asks to leave between two polls of that many streams (the
     scheduler takes the greater of it and ``poll_every_s``); None where calls are not counted.
+    ``photo_reader(url)`` gives a photo's bytes where photos have no web address (a mail's attachment), raising the Photo errors
+    of ``store.errors``; None where they are fetched from ``photo_hosts``.
     """
 
     max_length: int
@@ -41,6 +43,7 @@ class Rules:
     look_up_batch: int = 50
     link_required: bool = False
     poll_interval_s: Callable[[int], float] | None = None
+    photo_reader: Callable[[str], bytes] | None = None
 
 
 @runtime_checkable
