@@ -36,6 +36,8 @@ class Schedule:
         self._bot = bot
         self._line = line
         self._working = threading.Lock()
+        self._idle = threading.Condition()
+        self._running = 0
         self._scheduler = BackgroundScheduler(
             timezone="UTC",
             executors={"default": ThreadPoolExecutor(2 + 2 * max(1, len(bot.seats)))},
@@ -57,12 +59,27 @@ class Schedule:
     def stop(self) -> None:
         """End after the post in hand: no step starts another, and what runs finishes its transaction."""
         self._bot.stopping.set()
+        # APScheduler's own waiting holds the lock that a poll in hand needs to set its next time: neither would ever end.
+        with self._idle:
+            self._idle.wait_for(lambda: self._running == 0)
         self._scheduler.shutdown(wait=True)
 
     def _every(self, name: str, seconds: float, job: Callable[[], object]) -> None:
-        self._scheduler.add_job(
-            job, "interval", seconds=seconds, id=name, name=name, next_run_time=self._bot.clock() + timedelta(milliseconds=10)
-        )
+        first = self._bot.clock() + timedelta(milliseconds=10)
+        self._scheduler.add_job(self._counted, "interval", (job,), seconds=seconds, id=name, name=name, next_run_time=first)
+
+    def _counted(self, job: Callable[[], object]) -> None:
+        """Run ``job`` so that :meth:`stop` can wait for it; not at all once stopping has begun."""
+        with self._idle:
+            if self._bot.stopping.is_set():
+                return
+            self._running += 1
+        try:
+            job()
+        finally:
+            with self._idle:
+                self._running -= 1
+                self._idle.notify_all()
 
     def _poll(self, seat: PlatformSeat) -> None:
         """Poll every stream of a platform; ask the call budget when to come again."""
