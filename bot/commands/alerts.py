@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bot.commands.common import DEFAULT_CONFIG, ConfigOption, JsonOption, emit_json, out, table
+from bot.commands.common import DEFAULT_CONFIG, ConfigOption, JsonOption, emit_json, table, tell
 from bot.settings import load_settings
 from bot.wiring import open_store
 from store import alerts, audit
@@ -76,6 +76,7 @@ def release(
     number: Annotated[int, typer.Argument(help="The message's number.")],
     by: ByOption = "",
     config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
 ) -> None:
     """Let a held message go; the bot sends it at its next round."""
     store = open_store(load_settings(config))
@@ -86,10 +87,10 @@ def release(
                 f"message {number} names nobody: {alert.hold_reason}",
                 mend="set the sighting's place by hand first, then address the alert in the console; or cancel it",
             )
-        alerts.release(tx, number, by)
+        alert = alerts.release(tx, number, by)
         audit.append(tx, who=by, what="alert.released", object=alert.ref, details={"alert": number})
     store.close()
-    out.print(f"message {number} is released; the running bot sends it, or: suishoupai poll", markup=False)
+    tell(f"message {number} is released; the running bot sends it, or: suishoupai poll", alert, as_json=as_json)
 
 
 @app.command(epilog="Example: suishoupai alerts cancel 12 --by lead-reviewer --why 'checked by telephone'")
@@ -98,6 +99,7 @@ def cancel(
     by: ByOption = "",
     why: Annotated[str, typer.Option(help="Why it is not to be sent.")] = "",
     config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
 ) -> None:
     """Stop a message that was not sent yet."""
     store = open_store(load_settings(config))
@@ -105,7 +107,7 @@ def cancel(
         alert = alerts.cancel(tx, number, by, why)
         audit.append(tx, who=by, what="alert.cancelled", object=alert.ref, details={"alert": number, "why": why})
     store.close()
-    out.print(f"message {number} is cancelled")
+    tell(f"message {number} is cancelled", alert, as_json=as_json)
 
 
 @app.command(epilog="Example: suishoupai alerts settle 12 --sent --by operator --note 'seen on the page'")
@@ -115,6 +117,7 @@ def settle(
     by: ByOption = "",
     note: Annotated[str, typer.Option(help="What you saw.")] = "",
     config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
 ) -> None:
     """Say, after looking, whether a doubtful message was published."""
     store = open_store(load_settings(config))
@@ -122,7 +125,7 @@ def settle(
         alert = alerts.settle(tx, number, by, sent=sent, note=note)
         audit.append(tx, who=by, what="alert.settled", object=alert.ref, details={"alert": number, "sent": sent, "note": note})
     store.close()
-    out.print(f"message {number} is now {alert.state.value}")
+    tell(f"message {number} is now {alert.state.value}", alert, as_json=as_json)
 
 
 def _names(alert: Alert) -> str:

@@ -22,6 +22,7 @@ from bot.commands.common import (
     err,
     out,
     table,
+    tell,
 )
 from bot.settings import load_settings
 from bot.wiring import configure_logs, open_decoder, open_face_book, open_files, open_store
@@ -160,6 +161,7 @@ def verify(
     by: ByOption = "",
     report: Annotated[str, typer.Option(help="Number of the police report, as this second person has it.")] = "",
     config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
 ) -> None:
     """Confirm the police report number as a second person; from then on the case is matched."""
     store = open_store(load_settings(config))
@@ -167,7 +169,8 @@ def verify(
         case = cases.verify(tx, ref, by, report)
         audit.append(tx, who=by, what="case.verified", object=case.ref)
     store.close()
-    out.print(f"{case.ref} is verified; it is searched among all past sightings at the bot's next round.", markup=False)
+    words = f"{case.ref} is verified; it is searched among all past sightings at the bot's next round."
+    tell(words, _shown(case), as_json=as_json)
 
 
 @app.command(epilog="Example: suishoupai cases close C-9X2M --by officer-2 --reason found --record 'DNA 2026-88'")
@@ -177,6 +180,7 @@ def close(
     reason: Annotated[str, typer.Option(help="Why it is closed.")] = "",
     record: Annotated[str, typer.Option(help="The official or DNA record behind it.")] = "",
     config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
 ) -> None:
     """Close a case: it leaves the search at once."""
     store = open_store(load_settings(config))
@@ -184,7 +188,7 @@ def close(
         case = cases.close(tx, ref, by, reason, record)
         audit.append(tx, who=by, what="case.closed", object=case.ref, details={"reason": reason, "record": record})
     store.close()
-    out.print(f"{case.ref} is closed.", markup=False)
+    tell(f"{case.ref} is closed.", _shown(case), as_json=as_json)
 
 
 def _shown(case: Case) -> dict[str, object]:

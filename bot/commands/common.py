@@ -78,6 +78,15 @@ def plain(value: Any) -> Any:
 def emit_json(value: Any) -> None:
     """Print ``value`` as JSON on standard output, unwrapped and uncoloured."""
     sys.stdout.write(json.dumps(plain(value), ensure_ascii=False, indent=1) + "\n")
+    sys.stdout.flush()
+
+
+def tell(words: str, value: Any, *, as_json: bool) -> None:
+    """Print what was done: ``words`` for people, ``value`` for scripts."""
+    if as_json:
+        emit_json(value)
+    else:
+        out.print(words, markup=False)
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str = "nothing here yet") -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bot.commands.common import DEFAULT_CONFIG, ConfigOption, JsonOption, emit_json, out, table
+from bot.commands.common import DEFAULT_CONFIG, ConfigOption, JsonOption, emit_json, out, table, tell
 from bot.console import accounts
 from bot.console.server import console_server, open_parts
 from bot.settings import load_settings
@@ -29,17 +29,20 @@ def register(app: typer.Typer) -> None:
 def console(
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Instead of console.port.")] = None,
     config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
 ) -> None:
     """Serve the console until SIGTERM or Ctrl-C. Put a proxy with TLS before it for anything but this machine."""
     loaded = load_settings(config)
     configure_logs(loaded)
     with open_parts(loaded) as parts:
         server = console_server(parts, port)
-        out.print(f"the console answers at {server.url} (for people: {parts.public_url}). Ctrl-C ends it.", markup=False)
-        if loaded.settings.console.insecure_cookies:
+        words = f"the console answers at {server.url} (for people: {parts.public_url}). Ctrl-C ends it."
+        tell(words, {"url": server.url, "public_url": parts.public_url}, as_json=as_json)
+        if loaded.settings.console.insecure_cookies and not as_json:
             out.print("console.insecure_cookies is set: for plain http on this machine alone.", style="yellow")
         server.serve()
-    out.print("stopped cleanly")
+    if not as_json:
+        out.print("stopped cleanly")
 
 
 @people_app.command(epilog="Example: suishoupai people add wang --name 王老师 --role volunteer --by operator")
@@ -51,6 +54,7 @@ def add(
     case: Annotated[list[str] | None, typer.Option(help="The case of a family's sign-in (C-9X2M).")] = None,
     by: ByOption = "operator",
     config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a person and print their invitation."""
     loaded = load_settings(config)
@@ -59,7 +63,7 @@ def add(
         user = accounts.add(tx, login, by=by, name=name, roles=role, divisions=division or (), cases_of=case or ())
     link = accounts.invite(loaded, store, user.login, by=by)
     store.close()
-    _print_invitation(user.login, link, loaded.settings.console.invitation_hours)
+    _print_invitation(user.login, link, loaded.settings.console.invitation_hours, as_json=as_json)
 
 
 @people_app.command("list", epilog="Example: suishoupai people list --json")
@@ -81,26 +85,39 @@ def list_(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) ->
 
 
 @people_app.command(epilog="Example: suishoupai people invite wang")
-def invite(login: LoginArgument, by: ByOption = "operator", config: ConfigOption = DEFAULT_CONFIG) -> None:
+def invite(
+    login: LoginArgument,
+    by: ByOption = "operator",
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
     """Invite somebody anew (lost phone, forgotten password): what they had before no longer works."""
     loaded = load_settings(config)
     store = open_store(loaded)
     link = accounts.invite(loaded, store, login, by=by)
     store.close()
-    _print_invitation(login, link, loaded.settings.console.invitation_hours)
+    _print_invitation(login, link, loaded.settings.console.invitation_hours, as_json=as_json)
 
 
 @people_app.command(epilog="Example: suishoupai people revoke wang")
-def revoke(login: LoginArgument, by: ByOption = "operator", config: ConfigOption = DEFAULT_CONFIG) -> None:
+def revoke(
+    login: LoginArgument,
+    by: ByOption = "operator",
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
     """End all their sessions and let them in no more."""
     store = open_store(load_settings(config))
     with store.write("people.revoke") as tx:
         ended = accounts.revoke(tx, login, by=by)
     store.close()
-    out.print(f"{login} signs in no more; {ended} session(s) ended.", markup=False)
+    tell(f"{login} signs in no more; {ended} session(s) ended.", {"login": login, "sessions_ended": ended}, as_json=as_json)
 
 
-def _print_invitation(login: str, link: str, hours: float) -> None:
+def _print_invitation(login: str, link: str, hours: float, *, as_json: bool) -> None:
+    if as_json:
+        emit_json({"login": login, "invitation": link, "hours": hours})
+        return
     out.print(f"{login}'s invitation works once, for {hours:g} hours. Give it to them alone:", markup=False)
     out.print(link, markup=False, soft_wrap=True, highlight=False)
 

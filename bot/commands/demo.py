@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import sys
 import threading
 import webbrowser
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +14,8 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from bot import schedule
-from bot.commands.common import DEFAULT_CONFIG, EXIT_PROBLEM, ConfigOption, JsonOption, emit_json, err, out, table
+from bot.bot import Bot
+from bot.commands.common import DEFAULT_CONFIG, EXIT_PROBLEM, ConfigOption, JsonOption, emit_json, err, out, table, tell
 from bot.demo.run import DemoReport, play, stage
 from bot.settings import load_settings
 from bot.wiring import configure_logs, open_bot
@@ -39,13 +43,27 @@ def demo(
         else:
             show(report, folder)
         if keep:
-            out.print(f"\nThe page stays up: {microblog.url}  (post a photo there and watch the answer arrive; Ctrl-C ends it)")
+            words = f"\nThe page stays up: {microblog.url}  (post a photo there and watch the answer arrive; Ctrl-C ends it)"
+            tell(words, {"url": microblog.url}, as_json=as_json)
             if browser:
                 threading.Thread(target=webbrowser.open, args=(microblog.url,), daemon=True).start()
             with open_bot(turned) as bot:
-                schedule.run(bot, lambda line: out.print(f"{bot.clock().astimezone(bot.zone):%H:%M:%S} {line}", markup=False))
+                schedule.run(bot, live_lines(bot, as_json=as_json))
     if report.failures:
         raise typer.Exit(EXIT_PROBLEM)
+
+
+def live_lines(bot: Bot, *, as_json: bool) -> Callable[[str], None]:
+    """Prints what a running bot does as it happens: a line with the time, or one JSON object a line for scripts."""
+
+    def say(line: str) -> None:
+        if as_json:
+            sys.stdout.write(json.dumps({"at": bot.clock().isoformat(), "line": line}, ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+        else:
+            out.print(f"{bot.clock().astimezone(bot.zone):%H:%M:%S} {line}", markup=False)
+
+    return say
 
 
 def show(report: DemoReport, folder: Path) -> None:

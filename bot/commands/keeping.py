@@ -189,9 +189,13 @@ def audit_list(
 
 
 @keys_app.command("make", epilog="Example: suishoupai keys make")
-def keys_make() -> None:
+def keys_make(as_json: JsonOption = False) -> None:
     """Print a new key for SUISHOUPAI_KEY. It is shown once and kept nowhere."""
-    out.print(key_ring.make_key(), markup=False, highlight=False)
+    key = key_ring.make_key()
+    if as_json:
+        emit_json({"key": key})
+    else:
+        out.print(key, markup=False, highlight=False, soft_wrap=True)
 
 
 @keys_app.command("rotate", epilog="Example: suishoupai keys rotate (with SUISHOUPAI_KEY=NEW,OLD in the environment)")

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from bot import pipeline, schedule
-from bot.commands.common import DEFAULT_CONFIG, EXIT_PLATFORM, ConfigOption, JsonOption, emit_json, err, out, table
-from bot.commands.demo import demo
+from bot.commands.common import DEFAULT_CONFIG, EXIT_PLATFORM, ConfigOption, JsonOption, emit_json, err, out, table, tell
+from bot.commands.demo import demo, live_lines
 from bot.settings import load_settings
 from bot.steps import housekeeping
 from bot.wiring import configure_logs, open_bot, open_store
@@ -26,15 +26,16 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: suishoupai microblog --port 8765")(microblog)
 
 
-def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Run the bot: poll, match, answer and alert on schedule, until SIGTERM or Ctrl-C."""
+def run(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """Run the bot: poll, match, answer and alert on schedule, until SIGTERM or Ctrl-C. With --json: one object a line."""
     loaded = load_settings(config)
     configure_logs(loaded)
     with open_bot(loaded) as bot:
+        say = live_lines(bot, as_json=as_json)
         names = ", ".join(f"{s.name} ({'LIVE' if s.live else 'local'})" for s in bot.seats.values()) or "no platform enabled"
-        out.print(f"suishoupai runs: {names}; alerts.release: {bot.settings.alerts.release}. Ctrl-C ends it.", markup=False)
-        schedule.run(bot, lambda line: out.print(f"{bot.clock().astimezone(bot.zone):%H:%M:%S} {line}", markup=False))
-    out.print("stopped cleanly")
+        say(f"suishoupai runs: {names}; alerts.release: {bot.settings.alerts.release}. Ctrl-C ends it.")
+        schedule.run(bot, say)
+        say("stopped cleanly")
 
 
 def poll(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
@@ -98,24 +99,25 @@ def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
         )
 
 
-def migrate(config: ConfigOption = DEFAULT_CONFIG) -> None:
+def migrate(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
     """Bring the database's tables to this version; safe to repeat."""
     store = open_store(load_settings(config), migrate=True)
     with store.read():
-        out.print(f"{store.path}: tables are current", markup=False)
+        tell(f"{store.path}: tables are current", {"database": store.path, "tables": "current"}, as_json=as_json)
     store.close()
 
 
 def microblog(
     config: ConfigOption = DEFAULT_CONFIG,
     port: Annotated[int | None, typer.Option(help="Port on 127.0.0.1; default: microblog.port of the settings.")] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Serve the local microblog alone: `suishoupai run` with config.yaml as it stands then talks to it."""
     from bot.microblog.server import Microblog
 
     settings = load_settings(config).settings
     with Microblog(port=settings.microblog.port if port is None else port) as server:
-        out.print(f"the local microblog is at {server.url}; Ctrl-C ends it", markup=False)
+        tell(f"the local microblog is at {server.url}; Ctrl-C ends it", {"url": server.url}, as_json=as_json)
         try:
             server.wait()
         except KeyboardInterrupt:

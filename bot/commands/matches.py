@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bot.commands.common import DEFAULT_CONFIG, ConfigOption, JsonOption, emit_json, out, table
+from bot.commands.common import DEFAULT_CONFIG, ConfigOption, JsonOption, emit_json, table, tell
 from bot.settings import load_settings
 from bot.wiring import open_store
 from store import audit, cases, faces, matches, posts, sightings
@@ -70,14 +70,16 @@ def reject(
     by: Annotated[str, typer.Option("--by", help="Who decides; stands in the record.", envvar="SUISHOUPAI_USER")],
     why: Annotated[str, typer.Option(help="On what ground.")] = "",
     config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
 ) -> None:
     """Say that this is another child. The pair stays rejected, also under another model."""
     store = open_store(load_settings(config))
     with store.write("match.rejected") as tx:
         matches.reject(tx, number, by, why)
         audit.append(tx, who=by, what="match.rejected", object=str(number), details={"why": why})
+        shown = _shown(tx, matches.get(tx, number))
     store.close()
-    out.print(f"candidate {number} is rejected for good")
+    tell(f"candidate {number} is rejected for good", shown, as_json=as_json)
 
 
 def _shown(tx: Tx, candidate: Candidate) -> dict[str, object]:

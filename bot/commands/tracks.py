@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bot.commands.common import DEFAULT_CONFIG, ConfigOption, JsonOption, emit_json, out, table
+from bot.commands.common import DEFAULT_CONFIG, ConfigOption, JsonOption, emit_json, table, tell
 from bot.settings import load_settings
 from bot.wiring import open_store
 from store import audit, faces, media, recognition, sightings
@@ -64,6 +64,7 @@ def split(
     by: ByOption = "",
     why: WhyOption = "",
     config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
 ) -> None:
     """Say that a sighting on this track shows another child; the bot never joins them again."""
     store = open_store(load_settings(config))
@@ -76,7 +77,8 @@ def split(
             recognition.split(tx, face, by=by, why=why)
         audit.append(tx, who=by, what="track.split", object=track.ref, details={"sighting": sighting, "why": why})
     store.close()
-    out.print(f"{sighting} is no longer on {ref}; a running bot takes it up at its next start", markup=False)
+    words = f"{sighting} is no longer on {ref}; a running bot takes it up at its next start"
+    tell(words, {"track": ref, "split": sighting}, as_json=as_json)
 
 
 @app.command(epilog="Example: suishoupai tracks merge T-4F7K T-9X2M --by lead --why 'same scar'")
@@ -86,6 +88,7 @@ def merge(
     by: ByOption = "",
     why: WhyOption = "",
     config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
 ) -> None:
     """Say that two tracks are one child."""
     store = open_store(load_settings(config))
@@ -94,7 +97,8 @@ def merge(
         recognition.merge(tx, ours.id, theirs.id, by=by, why=why)
         audit.append(tx, who=by, what="track.merged", object=ours.ref, details={"other": theirs.ref, "why": why})
     store.close()
-    out.print(f"{other} is now part of {keep}; a running bot takes it up at its next start", markup=False)
+    words = f"{other} is now part of {keep}; a running bot takes it up at its next start"
+    tell(words, {"track": keep, "merged": other}, as_json=as_json)
 
 
 def _faces_of(tx: Tx, sighting: str) -> list[int]:

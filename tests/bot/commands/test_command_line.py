@@ -99,6 +99,28 @@ def test_every_command_has_help_with_an_example(words: str) -> None:
     assert "Example: suishoupai" in result.stdout
 
 
+@pytest.mark.parametrize("words", _commands())
+def test_every_command_can_answer_in_json(words: str) -> None:
+    """Scripts can use every command: --json is there, with the same meaning."""
+    command = get_command(build())
+    for word in words.split():
+        command = command.commands[word]
+    [option] = [param for param in command.params if "--json" in param.opts]
+    assert option.help == "Print JSON for scripts instead of tables."
+
+
+def test_what_people_decide_is_told_in_json_too(call, photos: dict[str, DemoPhoto], tmp_path: Path) -> None:
+    """verify, close and migrate answer one JSON value with the new state."""
+    photo = tmp_path / "a.jpg"
+    photo.write_bytes(photos["case-a-1"].data)
+    assert json.loads(call("migrate", "--json").out)["tables"] == "current"
+    ref = json.loads(call("cases", "add", "A", photo, "--by", "clerk", "--report", "R-1", "--json").out)["ref"]
+    verified = call("cases", "verify", ref, "--by", "second", "--report", "R-1", "--json")
+    assert json.loads(verified.out)["state"] == "verified"
+    closed = call("cases", "close", ref, "--by", "second", "--reason", "found", "--record", "DNA 1", "--json")
+    assert json.loads(closed.out)["state"] == "closed"
+
+
 def test_registering_needs_a_second_person(call, photos: dict[str, DemoPhoto], tmp_path: Path) -> None:
     """add gives a draft; the registrant cannot verify it; somebody else with the report number can; close needs a reason."""
     photo = tmp_path / "a.jpg"
