@@ -128,11 +128,6 @@ class Calibration:
         """The review band's threshold for the group CHILD."""
         return self.groups[Group.CHILD].review
 
-    @property
-    def least_review(self) -> float:
-        """A score below which no group has a candidate."""
-        return min(thresholds.review for thresholds in self.groups.values())
-
     def strangers(self, score: float, group: Group = Group.CHILD) -> float:
         """False candidates per photo of a stranger at or above ``score``."""
         return self.groups[group].tail.rate(score)

@@ -21,8 +21,8 @@ from store.model import Band, FaceQuality
 
 CROWD = 3
 """A face that reaches the high threshold with this many cases is set aside: at least all but one of them are wrong."""
-_SHORTLIST = 64
-_LEAST_RAW = 0.2
+_SHORTLIST = 200
+_BLOCK = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ def search(
 def against_case(case_id: int, faces: Sequence[Probe], gallery: Gallery, calibration: Calibration) -> list[Match]:
     """The other direction: which of many faces (of any photos) may show the new or changed case ``case_id``.
 
-    Only faces near enough to matter are searched in full, so the cost is one product over all faces. Rejected pairs are left
+    All faces are scored with this one case first; only those in its review band are searched in full. Rejected pairs are left
     out by the caller before (it knows the photos); ``face_index`` is whatever the probes were counted by.
 
     Raises:
@@ -148,18 +148,16 @@ def against_case(case_id: int, faces: Sequence[Probe], gallery: Gallery, calibra
     if not usable:
         return []
     vectors = np.stack([face.vector for face in usable])
-    raw = vectors @ gallery.template_of(case_id)
-    near = np.flatnonzero(raw >= _least_raw(calibration))
+    raw = (vectors @ gallery.template_of(case_id))[:, None]
+    case = np.full((len(usable), 1), case_id, np.int64)
+    blocks = [slice(start, start + _BLOCK) for start in range(0, len(usable), _BLOCK)]
+    scores = np.concatenate([_scores(vectors[at], case[at], raw[at], gallery, calibration)[:, 0] for at in blocks])
+    near = np.flatnonzero(scores >= calibration.groups[gallery.group_of(case_id)].review)
     found: list[Match] = []
     for i in near:
         outcome = search([usable[int(i)]], gallery, calibration, keep=_SHORTLIST)
         found += [match for match in outcome.matches if match.case_id == case_id]
     return sorted(found, key=lambda match: (-_value(match), match.face_index))
-
-
-def _least_raw(calibration: Calibration) -> float:
-    """A cosine below which no candidate can come out: the review threshold itself, or a safe bound under AS-norm."""
-    return calibration.least_review if calibration.rule is Rule.RAW else _LEAST_RAW
 
 
 def _scores(

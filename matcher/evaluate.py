@@ -5,110 +5,15 @@ The photos are embedded once; everything after that works on vectors in memory, 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from matcher import as_norm, calibrate, compare, metrics
+from matcher.calibrate import BandTargets
 from matcher.engines.base import DetectedFace
-from matcher.gallery import Gallery, Group, Vectors
+from matcher.experiments import Bench
+from matcher.measured import Plotted, Report, Sample
 from store.errors import BadInput
-from store.model import Band, FaceQuality
-
-FMRS = (1e-2, 1e-3)
-FPIRS = (0.1, 0.01, 0.001)
-RANKS = (1, 5, 20)
-SIZES = (10, 30, 60, 120, 250, 500, 1000, 2500)
-_MAX_PAIRS = 300_000
-_SPLITS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One labelled photo that gave a usable face. ``age`` in years, None where unknown."""
-
-    person: str
-    group: str
-    age: float | None
-    face: DetectedFace
-
-
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """1:1 results. ``fnmr`` maps an FMR to FNMR with its interval; ``threshold`` to the cosine at that FMR."""
-
-    label: str
-    mated: int
-    nonmated: int
-    eer: float
-    fnmr: dict[float, metrics.Estimate]
-    threshold: dict[float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """1:N results at one gallery size, as cosine and (from 60 cases on) normalised, mean over random splits."""
-
-    label: str
-    photos_per_case: int
-    raw: metrics.Identification
-    normalised: metrics.Identification | None
-
-
-@dataclass(frozen=True, slots=True)
-class BandWord:
-    """Whether the product's bands keep their word: what they promise, what they did on searches of unregistered persons.
-
-    ``high_found`` and ``review_found`` are the shares of searches of registered persons whose mate came up in that band.
-    """
-
-    label: str
-    enrolled: int
-    rule: str
-    high_threshold: float
-    promised_fpir: float
-    high_fpir: float
-    promised_review_per_photo: float
-    review_per_photo: float
-    nonmated_searches: int
-    high_found: float
-    review_found: float
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """Everything that ``evaluate faces`` measured; holds counts, rates and scores, never a vector."""
-
-    pack_id: str
-    pack_sha256: str
-    photos: int
-    persons: int
-    failed: tuple[str, ...]
-    unusable: int
-    low_quality: int
-    verification: tuple[Verification, ...]
-    searches: tuple[Search, ...]
-    bands: tuple[BandWord, ...]
-
-    @property
-    def failure_to_enrol(self) -> float:
-        """The share of photos that give no face good enough to register."""
-        return (len(self.failed) + self.unusable) / self.photos if self.photos else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Plotted:
-    """Scores for the plots: mated and non-mated cosines of 1:1, and the best scores of strangers' searches.
-
-    ``strangers`` maps (scale, gallery size) to those best scores; scale is ``cosine`` or ``AS-norm``.
-    """
-
-    mated: NDArray[np.float64]
-    nonmated: NDArray[np.float64]
-    strangers: dict[tuple[str, int], NDArray[np.float64]]
+from store.model import FaceQuality
 
 
 def main_face(faces: Sequence[DetectedFace], width: int, height: int) -> DetectedFace | None:
@@ -126,7 +31,7 @@ def evaluate(
     failed: Sequence[str],
     pack_id: str,
     pack_sha256: str,
-    targets: calibrate.BandTargets,
+    targets: BandTargets,
     *,
     seed: int = 0,
 ) -> tuple[Report, Plotted]:
@@ -144,15 +49,13 @@ def evaluate(
         BadInput: fewer than two persons, or nobody with two photos: nothing can be compared.
     """
     usable = [sample for sample in samples if sample.face.quality is not FaceQuality.UNUSABLE]
-    counts: defaultdict[str, int] = defaultdict(int)
-    for sample in usable:
-        counts[sample.person] += 1
+    counts = Counter(sample.person for sample in usable)
     if len(counts) < 2 or max(counts.values(), default=0) < 2:
         raise BadInput(
             f"{len(usable)} usable photos of {len(counts)} persons: nothing to compare",
             mend="give at least two persons, and at least one of them with two photos",
         )
-    bench = _Bench(usable, pack_id, pack_sha256, targets, seed)
+    bench = Bench(usable, pack_id, pack_sha256, targets, seed)
     verification, mated, nonmated = bench.verification()
     report = Report(
         pack_id,
@@ -167,210 +70,3 @@ def evaluate(
         tuple(bench.bands()),
     )
     return report, Plotted(mated, nonmated, bench.strangers)
-
-
-@dataclass(frozen=True, slots=True)
-class _Split:
-    """Row numbers: the enrolled photos of each person, mated probes (row, person), and non-mated probes."""
-
-    enrolled: dict[int, list[int]]
-    mated: list[tuple[int, int]]
-    nonmated: list[int]
-
-
-class _Bench:
-    """The samples as arrays, and the experiments on them."""
-
-    def __init__(
-        self, samples: Sequence[Sample], pack_id: str, pack_sha256: str, targets: calibrate.BandTargets, seed: int
-    ) -> None:
-        self.samples = samples
-        self.vectors: Vectors = np.stack([sample.face.vector for sample in samples])
-        names = sorted({sample.person for sample in samples})
-        number = {name: i for i, name in enumerate(names)}
-        self.person = np.array([number[sample.person] for sample in samples], np.int64)
-        self.kind = np.array([kind_of(sample) for sample in samples])
-        self.pack_id, self.pack_sha256, self.targets, self.seed = pack_id, pack_sha256, targets, seed
-        self.strangers: dict[tuple[str, int], NDArray[np.float64]] = {}
-
-    def verification(self) -> tuple[list[Verification], NDArray[np.float64], NDArray[np.float64]]:
-        """1:1 over all pairs (a random part of the non-mated ones in large sets), and for each pair of groups."""
-        rng = np.random.default_rng(self.seed)
-        first, second = np.triu_indices(len(self.samples), 1)
-        same = self.person[first] == self.person[second]
-        different = np.flatnonzero(~same)
-        if len(different) > _MAX_PAIRS:
-            different = np.sort(rng.choice(different, _MAX_PAIRS, replace=False))
-        chosen = np.concatenate([np.flatnonzero(same), different])
-        first, second, same = first[chosen], second[chosen], same[chosen]
-        scores = np.einsum("ij,ij->i", self.vectors[first], self.vectors[second]).astype(np.float64)
-        labels = np.array(["/".join(sorted(pair)) for pair in zip(self.kind[first], self.kind[second], strict=True)])
-        results = []
-        for label in ["all", *(sorted(set(labels.tolist())) if len(set(labels.tolist())) > 1 else [])]:
-            inside = np.full(len(labels), True) if label == "all" else labels == label
-            mated, nonmated = inside & same, inside & ~same
-            if mated.sum() < 10 or nonmated.sum() < 100:
-                continue
-            results.append(self._verified(label, scores, mated, nonmated, first, second))
-        return results, scores[same], scores[~same]
-
-    def _verified(
-        self,
-        label: str,
-        scores: NDArray[np.float64],
-        mated: NDArray[np.bool_],
-        nonmated: NDArray[np.bool_],
-        first: NDArray[np.int64],
-        second: NDArray[np.int64],
-    ) -> Verification:
-        persons = np.stack([self.person[first[nonmated]], self.person[second[nonmated]]], axis=1)
-        eer, _ = metrics.equal_error_rate(scores[mated], scores[nonmated])
-        rates = [rate for rate in FMRS if nonmated.sum() * rate >= 1]
-        fnmr = {
-            rate: metrics.fnmr_with_interval(
-                scores[mated], self.person[first[mated]], scores[nonmated], persons, rate, seed=self.seed
-            )
-            for rate in rates
-        }
-        thresholds = {rate: metrics.threshold_at(scores[nonmated], rate) for rate in rates}
-        return Verification(label, int(mated.sum()), int(nonmated.sum()), eer, fnmr, thresholds)
-
-    def searches(self) -> list[Search]:
-        """1:N at growing gallery sizes with one photo a case, for each pair of groups, and with 2 and 3 photos a case."""
-        results = []
-        for label, enrol, probe in self._labels():
-            largest = self._largest(enrol, 1)
-            sizes = [size for size in SIZES if size < largest] + [largest]
-            for size, photos in [*((size, 1) for size in sizes), *((self._largest(enrol, n), n) for n in (2, 3))]:
-                found = self._search(label, enrol, probe, size, photos)
-                if found is not None:
-                    results.append(found)
-        return results
-
-    def bands(self) -> list[BandWord]:
-        """What the product's own bands do at the largest gallery of each pair of groups, and at one below 60 cases."""
-        words = []
-        for label, enrol, probe in self._labels():
-            largest = self._largest(enrol, 1)
-            for size in sorted({min(30, largest), largest}):
-                splits = [split for split in self._splits(enrol, probe, size, 1) if split.nonmated and split.mated]
-                if splits:
-                    words.append(self._band_word(label, size, splits))
-        return words
-
-    def _labels(self) -> list[tuple[str, str, str]]:
-        """(label, group enrolled, group searched); the empty group means all."""
-        kinds = sorted(set(self.kind.tolist()))
-        pairs = [(f"{a}/{b}", a, b) for a in kinds for b in kinds] if len(kinds) > 1 else []
-        return [("all", "", ""), *pairs]
-
-    def _rows(self, kind: str) -> dict[int, list[int]]:
-        rows: defaultdict[int, list[int]] = defaultdict(list)
-        for row, person in enumerate(self.person.tolist()):
-            if kind in ("", self.kind[row]):
-                rows[person].append(row)
-        return rows
-
-    def _largest(self, enrol: str, photos: int) -> int:
-        """Half of the persons who could be enrolled: the others are the strangers."""
-        return max(1, sum(len(rows) >= photos for rows in self._rows(enrol).values()) // 2)
-
-    def _splits(self, enrol: str, probe: str, size: int, photos: int) -> list[_Split]:
-        candidates, probes = self._rows(enrol), self._rows(probe)
-        eligible = [person for person, rows in candidates.items() if len(rows) >= photos]
-        splits = []
-        for repeat in range(_SPLITS):
-            rng = np.random.default_rng((self.seed, repeat))
-            # Persons who have a further photo to be searched with come first; without one they only fill the gallery.
-            order = rng.permutation(eligible).tolist()
-            order.sort(key=lambda person: len(set(candidates[person]) | set(probes.get(person, []))) <= photos)
-            chosen = order[:size]
-            enrolled = {person: rng.permutation(candidates[person])[:photos].tolist() for person in chosen}
-            mated = [(row, person) for person in chosen for row in probes.get(person, []) if row not in enrolled[person]]
-            nonmated = [row for person, rows in probes.items() if person not in enrolled for row in rows]
-            splits.append(_Split(enrolled, mated, nonmated))
-        return splits
-
-    def _gallery(self, split: _Split) -> Gallery:
-        gallery = Gallery(self.vectors.shape[1], self.pack_id, self.pack_sha256)
-        for person, rows in split.enrolled.items():
-            group = Group.of_age(self.samples[rows[0]].age)
-            gallery.put(person, [self.vectors[row] for row in rows], self.pack_sha256, group=group)
-        return gallery
-
-    def _search(self, label: str, enrol: str, probe: str, size: int, photos: int) -> Search | None:
-        raw: list[tuple[NDArray[np.float64], ...]] = []
-        normalised: list[tuple[NDArray[np.float64], ...]] = []
-        for split in self._splits(enrol, probe, size, photos):
-            if not split.mated or not split.nonmated:
-                continue
-            gallery = self._gallery(split)
-            raw.append(self._outcome(gallery, split, normalise=False))
-            if len(gallery) >= calibrate.AS_NORM_FROM:
-                normalised.append(self._outcome(gallery, split, normalise=True))
-        if not raw:
-            return None
-        if label == "all" and photos == 1:
-            for scale, outcomes in (("cosine", raw), ("AS-norm", normalised)):
-                if outcomes:
-                    self.strangers[scale, size] = np.concatenate([best for best, _, _ in outcomes])
-        return Search(label, photos, _pooled(raw, size), _pooled(normalised, size) if normalised else None)
-
-    def _outcome(self, gallery: Gallery, split: _Split, *, normalise: bool) -> tuple[NDArray[np.float64], ...]:
-        """(best score of each non-mated search, mate's score and rank of each mated search)."""
-        rows = [*split.nonmated, *(row for row, _ in split.mated)]
-        probes = self.vectors[rows]
-        hits = gallery.search(probes, len(gallery))
-        scores = as_norm.normalise(probes, hits.case_ids, hits.scores, gallery) if normalise else hits.scores
-        strangers = len(split.nonmated)
-        mates = np.array([person for _, person in split.mated])
-        theirs = hits.case_ids[strangers:] == mates[:, None]
-        mate = scores[strangers:][theirs].astype(np.float64)
-        rank = 1 + (scores[strangers:] > mate[:, None]).sum(axis=1)
-        return scores[:strangers].max(axis=1).astype(np.float64), mate, rank.astype(np.float64)
-
-    def _band_word(self, label: str, size: int, splits: Sequence[_Split]) -> BandWord:
-        alarms = review = strangers = mated = high_found = review_found = 0
-        made = None
-        for split in splits:
-            gallery = self._gallery(split)
-            made = calibrate.for_gallery(gallery, self.targets)
-            for row in split.nonmated:
-                found = compare.candidates([self._probe(row)], gallery, made)
-                strangers += 1
-                alarms += any(match.band is Band.HIGH for match in found)
-                review += len(found)
-            for row, person in split.mated:
-                bands = {match.band for match in compare.candidates([self._probe(row)], gallery, made) if match.case_id == person}
-                mated += 1
-                high_found += Band.HIGH in bands
-                review_found += bool(bands)
-        assert made is not None  # there is at least one split
-        return BandWord(
-            label,
-            size,
-            made.rule.value,
-            made.high,
-            self.targets.high_rate,
-            alarms / strangers,
-            self.targets.review_rate,
-            review / strangers,
-            strangers,
-            high_found / mated,
-            review_found / mated,
-        )
-
-    def _probe(self, row: int) -> compare.Probe:
-        return compare.Probe(0, self.vectors[row], self.samples[row].face.quality)
-
-
-def kind_of(sample: Sample) -> str:
-    """The sample's group for the tables: its label, or child (below 18) and adult where the age is known, or nothing."""
-    if sample.group:
-        return sample.group
-    return "" if sample.age is None else "child" if sample.age < 18 else "adult"
-
-
-def _pooled(outcomes: Sequence[tuple[NDArray[np.float64], ...]], enrolled: int) -> metrics.Identification:
-    best, mate, rank = (np.concatenate(column) for column in zip(*outcomes, strict=True))
-    return metrics.identification(best, mate, rank.astype(np.int64), enrolled, FPIRS, RANKS)

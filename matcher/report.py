@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from matcher import metrics
-from matcher.evaluate import Plotted, Report, Search
+from matcher.measured import Plotted, Report, Search
 
 _SIZE_INCHES = (6.4, 4.2)
 _STYLE = (

