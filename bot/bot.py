@@ -36,7 +36,8 @@ class PlatformSeat:
 
 @dataclass(frozen=True, slots=True)
 class Bot:
-    """Everything a step needs. ``stopping`` is set by SIGTERM: steps end after the post in hand."""
+    """Everything a step needs. ``stopping`` is set by SIGTERM: steps end after the post in hand. ``second`` is another engine
+    that must agree before anything is in the high band (``models.agree_with``)."""
 
     settings: Settings
     zone: ZoneInfo
@@ -50,4 +51,6 @@ class Bot:
     tracks: TrackBook = field(default_factory=TrackBook)
     drift: DriftBook = field(default_factory=DriftBook)
     stopping: threading.Event = field(default_factory=threading.Event)
-    unusable_case_photos: set[int] = field(default_factory=set)
+    second: FaceBook | None = None
+    unusable_case_photos: set[tuple[str, int]] = field(default_factory=set)
+    embedded_up_to: dict[str, int] = field(default_factory=dict)

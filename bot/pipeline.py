@@ -23,6 +23,9 @@ from bot.steps.match import match, reverse
 from bot.steps.poll import Polled, poll_all
 from store.posts import Step
 
+PAST_PHOTOS_A_ROUND = 20
+"""After a change of model pack, past photos are embedded between rounds, this many at a time: new posts come first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Round:
@@ -50,7 +53,8 @@ def work(bot: Bot) -> tuple[tuple[StepReport, ...], int]:
     totals: dict[Step, StepReport] = {}
     hits = 0
     while not bot.stopping.is_set():
-        housekeeping.embed_case_photos(bot)
+        for book in filter(None, (bot.faces, bot.second)):
+            housekeeping.embed_case_photos(bot, book)
         hits += reverse(bot)
         reports = (
             each_post(bot, Step.STORED, extract),
@@ -62,5 +66,6 @@ def work(bot: Bot) -> tuple[tuple[StepReport, ...], int]:
         if not any(report.moved for report in reports):
             break
     thanks.thank(bot)
+    housekeeping.embed_past_photos(bot, bot.faces, PAST_PHOTOS_A_ROUND)
     bot.drift.keep(bot.store, bot.faces.pack.sha256)
     return tuple(totals.values()), hits

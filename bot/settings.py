@@ -54,6 +54,9 @@ class ModelsSettings(Section):
     dir: Path = Field(default=Path("var/models"), description="Folder that holds face model packs.")
     pack: str = Field(default="yunet_sface", description="Name of the model pack in use (models list shows them).")
     engine: str = Field(default="insightface_pack", description="The engine file that runs the pack (matcher/engines/NAME.py).")
+    agree_with: str = Field(
+        default="", description="A second pack that must agree before anything is in the high band; empty: none."
+    )
     providers: tuple[str, ...] = Field(default=("CPUExecutionProvider",), description="onnxruntime execution providers.")
     threads: int = Field(default=1, ge=1, le=64, description="onnxruntime threads a session.")
 

@@ -89,6 +89,14 @@ def open_engine(settings: Settings) -> Engine:
     return opener(EngineSettings(pack_dir, providers=settings.models.providers, threads=settings.models.threads))
 
 
+def open_second(settings: Settings) -> FaceBook | None:
+    """The engine that must agree (``models.agree_with``), if there is one."""
+    name = settings.models.agree_with
+    if not name:
+        return None
+    return open_face_book(settings.model_copy(update={"models": settings.models.model_copy(update={"pack": name})}))
+
+
 def open_face_book(settings: Settings) -> FaceBook:
     """The engine with an empty gallery; :meth:`FaceBook.sync` fills it."""
     matching = settings.matching
@@ -175,4 +183,5 @@ def open_bot(loaded: Loaded, clock: Clock = utc_now) -> Iterator[Bot]:
         stack.callback(decoder.close)
         faces = open_face_book(settings)
         meet_platforms(seats)
-        yield Bot(settings, settings.zone, clock, store, open_files(settings, store), seats, decoder, faces, templates)
+        files, second = open_files(settings, store), open_second(settings)
+        yield Bot(settings, settings.zone, clock, store, files, seats, decoder, faces, templates, second=second)

@@ -74,6 +74,12 @@ def save_case_face(tx: Tx, case_photo_id: int, pack_id: str, pack_sha256: str, f
     return next(found for found in faces_of_case(tx, case_id, pack_sha256) if found.case_photo_id == case_photo_id)
 
 
+def chosen_box(tx: Tx, case_photo_id: int) -> Box | None:
+    """Where the chosen face of a case photo lies, as any pack saw it: another pack finds the same face by it."""
+    row = tx.execute(select(case_faces).where(case_faces.c.case_photo_id == case_photo_id).order_by(case_faces.c.id)).first()
+    return None if row is None else box_in(row)
+
+
 def faces_of_case(tx: Tx, case_id: int, pack_sha256: str | None = None) -> list[CaseFace]:
     """The faces of a case for one pack (for every pack where none is named), in the order of its photos."""
     query = (

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from bot.bot import Bot, PlatformSeat
+from bot.faces import FaceBook
 from bot.log import get
-from store import alerts, gallery, posts
+from bot.steps import match
+from matcher.engines.base import DetectedFace
+from store import alerts, faces, gallery, media, posts
 from store.errors import NotFound, PhotoRefused, PlatformError
-from store.model import Post
+from store.model import Box, Capability, Post
+from store.posts import Step, StoredPost
 
 log = get("housekeeping")
 
@@ -16,29 +21,69 @@ LOOK_UP_AFTER = timedelta(hours=20)
 """Deleted posts have to be gone within a day (X's terms): each stored post is looked up a little more often than that."""
 
 
-def embed_case_photos(bot: Bot) -> int:
-    """Embed the case photos that the present model pack has not seen yet (a new photo, a changed pack). Returns how many."""
+def embed_case_photos(bot: Bot, book: FaceBook | None = None) -> int:
+    """Embed the case photos that a model pack has not seen yet (a new photo, a changed pack). Returns how many."""
+    book = book or bot.faces
     done = 0
     with bot.store.read() as tx:
-        missing = gallery.faces_missing(tx, bot.faces.pack.sha256)
+        missing = gallery.faces_missing(tx, book.pack.sha256)
     for photo in missing:
-        if bot.stopping.is_set() or photo.id in bot.unusable_case_photos:
+        key = (book.pack.sha256, photo.id)
+        if bot.stopping.is_set() or key in bot.unusable_case_photos:
             continue
         try:
-            found = bot.faces.engine.faces(bot.decoder.pixels(bot.files.get(photo.sha256)))
+            found = book.engine.faces(bot.decoder.pixels(bot.files.get(photo.sha256)))
         except (PhotoRefused, NotFound) as error:
             log.warning("a case photo cannot be read", case_photo=photo.id, error=str(error))
-            bot.unusable_case_photos.add(photo.id)
+            bot.unusable_case_photos.add(key)
             continue
-        index = photo.face_index if photo.face_index is not None else 0
-        if index >= len(found):
-            log.warning("no face in a case photo with this model pack", case_photo=photo.id, pack=bot.faces.pack.id)
-            bot.unusable_case_photos.add(photo.id)
+        with bot.store.read() as tx:
+            face = chosen(found, gallery.chosen_box(tx, photo.id), photo.face_index)
+        if face is None:
+            log.warning("no face in a case photo with this model pack", case_photo=photo.id, pack=book.pack.id)
+            bot.unusable_case_photos.add(key)
             continue
         with bot.store.write("case.embedded") as tx:
-            gallery.save_case_face(tx, photo.id, bot.faces.pack.id, bot.faces.pack.sha256, found[index])
+            gallery.save_case_face(tx, photo.id, book.pack.id, book.pack.sha256, face)
         done += 1
     return done
+
+
+def chosen(found: Sequence[DetectedFace], box: Box | None, index: int | None) -> DetectedFace | None:
+    """The face of a case photo that the registrant meant: the one where another pack saw it, else by its number."""
+    if box is not None and found:
+        best = max(found, key=lambda face: match.overlap(face.box, box))
+        return best if match.overlap(best.box, box) >= match.SAME_FACE_OVERLAP else None
+    wanted = index if index is not None else 0
+    return found[wanted] if wanted < len(found) else None
+
+
+def embed_past_photos(bot: Bot, book: FaceBook, limit: int) -> int:
+    """Scan photos of past posts that a model pack has not seen, oldest first; returns how many. After a change of engine this
+    goes on in the background, resumable at any photo, and what is found is searched like anything new."""
+    done = 0
+    after = bot.embedded_up_to.get(book.pack.sha256, 0)
+    with bot.store.read() as tx:
+        waiting = faces.unscanned(tx, book.pack.sha256, limit, after)
+    for photo_id in waiting:
+        if bot.stopping.is_set():
+            break
+        bot.embedded_up_to[book.pack.sha256] = photo_id
+        with bot.store.read() as tx:
+            rows = media.posts_showing(tx, photo_id)
+            shown_by = [posts.get(tx, row) for row in rows]
+        if any(_may_match(bot, stored) for stored in shown_by):
+            match.scan(bot, photo_id, book)
+            if book is bot.faces:
+                match.search_again(bot, photo_id)
+            done += 1
+    return done
+
+
+def _may_match(bot: Bot, stored: StoredPost) -> bool:
+    seat = bot.seats.get(stored.platform)
+    past = stored.step in (Step.MATCHED, Step.DECIDED)
+    return past and seat is not None and seat.platform.rules.capabilities[Capability.MATCH_FACES].on
 
 
 def look_for_deletions(bot: Bot, seat: PlatformSeat) -> int:

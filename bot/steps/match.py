@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bot.bot import Bot
+from bot.faces import FaceBook
 from bot.log import get
 from bot.steps import tracks
 from bot.steps.alike import same_photos
@@ -15,11 +16,14 @@ from store import cases, faces, matches, photos, posts, recognition
 from store.errors import PhotoRefused
 from store.faces import FaceVector
 from store.matches import NewCandidate
-from store.model import Band, Capability, FaceQuality
+from store.model import Band, Box, Capability, FaceQuality
 from store.posts import Step
 from store.session import Tx
 
 log = get("match")
+
+SAME_FACE_OVERLAP = 0.3
+"""Two detectors' boxes of one face overlap far more; it only tells the faces of one photo apart."""
 
 
 def match(bot: Bot, row: int) -> None:
@@ -51,19 +55,30 @@ def match(bot: Bot, row: int) -> None:
         bot.drift.observe(result.observed)
 
 
-def scan(bot: Bot, photo_id: int) -> None:
+def scan(bot: Bot, photo_id: int, book: FaceBook | None = None) -> None:
     """Find and embed the faces of one photo, once for each model pack."""
+    book = book or bot.faces
     with bot.store.read() as tx:
-        if faces.scanned(tx, photo_id, bot.faces.pack.sha256):
+        if faces.scanned(tx, photo_id, book.pack.sha256):
             return
         sha256 = photos.get(tx, photo_id).sha256
     try:
-        found = bot.faces.engine.faces(bot.decoder.pixels(bot.files.get(sha256)))
+        found = book.engine.faces(bot.decoder.pixels(bot.files.get(sha256)))
     except PhotoRefused as error:
         log.warning("a stored photo can no longer be decoded", photo=photo_id, error=str(error))
         found = []
     with bot.store.write("match.scanned") as tx:
-        faces.save_faces(tx, photo_id, bot.faces.pack.id, bot.faces.pack.sha256, found)
+        faces.save_faces(tx, photo_id, book.pack.id, book.pack.sha256, found)
+
+
+def search_again(bot: Bot, photo_id: int) -> None:
+    """Search a past photo once more (a new pack has just seen it); posts that gain a candidate are decided anew."""
+    found = search_photo(bot, photo_id)
+    with bot.store.write("match.again") as tx:
+        for candidate in _save(tx, bot, photo_id, found):
+            for row in matches.posts_of(tx, candidate):
+                if posts.get(tx, row).step is Step.DECIDED:
+                    posts.mark(tx, row, Step.MATCHED, "searched again with another model pack")
 
 
 def _linkable(bot: Bot, photo_ids: Sequence[int]) -> list[FaceVector]:
@@ -85,7 +100,8 @@ def search_photo(bot: Bot, photo_id: int) -> Found:
     """Search the faces of one scanned photo among the verified cases, without the pairs that people rejected."""
     with bot.store.read() as tx:
         vectors = faces.of_photo_with_vectors(tx, photo_id, bot.faces.pack.sha256)
-        widths = {f.id: f.box.width_px for f in faces.faces_of_photo(tx, photo_id, bot.faces.pack.sha256)}
+        stored = faces.faces_of_photo(tx, photo_id, bot.faces.pack.sha256)
+        widths, boxes = {f.id: f.box.width_px for f in stored}, [f.box for f in stored]
         excluded = {(i, case) for i, face in enumerate(vectors) for case in matches.rejected_cases(tx, face.face_id)}
     if not vectors:
         return Found({})
@@ -93,10 +109,28 @@ def search_photo(bot: Bot, photo_id: int) -> Found:
     copies = _copied_cases(bot, photo_id) if outcome.matches else frozenset()
     by_face: dict[int, list[Match]] = defaultdict(list)
     for hit in outcome.matches:
-        by_face[vectors[hit.face_index].face_id].append(_mark_copy(hit, copies))
+        agreed = second_opinion(bot, photo_id, hit, boxes[hit.face_index])
+        by_face[vectors[hit.face_index].face_id].append(_mark_copy(agreed, copies))
     # The everyday tail is that of strangers: a copy of a case photo is none.
     observed = () if copies else tuple((o.share, o.quality, widths[vectors[o.face_index].face_id]) for o in outcome.observed)
     return Found(dict(by_face), observed)
+
+
+def second_opinion(bot: Bot, photo_id: int, hit: Match, box: Box) -> Match:
+    """With a second engine that must agree, a hit stays in the high band only where that one puts it there too."""
+    book = bot.second
+    if book is None or hit.band is not Band.HIGH:
+        return hit
+    scan(bot, photo_id, book)
+    with bot.store.read() as tx:
+        book.sync(tx)
+        stored = faces.faces_of_photo(tx, photo_id, book.pack.sha256)
+        vectors = faces.of_photo_with_vectors(tx, photo_id, book.pack.sha256)
+    same = {i for i, face in enumerate(stored) if overlap(face.box, box) >= SAME_FACE_OVERLAP}
+    theirs = book.search(_probes(vectors), ()).matches if vectors else ()
+    if any(m.face_index in same and m.case_id == hit.case_id and m.band is Band.HIGH for m in theirs):
+        return replace(hit, why=f"{hit.why}; {book.pack.id} agrees")
+    return replace(hit, band=Band.REVIEW, why=f"{hit.why}; {book.pack.id} does not agree: for people only")
 
 
 def reverse(bot: Bot) -> int:
@@ -135,6 +169,16 @@ def _reverse_one(bot: Bot, case_id: int, seq: int) -> int:
                 posts.mark(tx, row, Step.MATCHED, "a new or changed case may be the child in this photo")
         cases.reverse_done(tx, case_id, seq)
     return len(rows)
+
+
+def overlap(a: Box, b: Box) -> float:
+    """Intersection over union of two boxes."""
+    width = min(a.right, b.right) - max(a.left, b.left)
+    height = min(a.bottom, b.bottom) - max(a.top, b.top)
+    if width <= 0 or height <= 0:
+        return 0.0
+    shared = width * height
+    return shared / (a.width_px * a.height_px + b.width_px * b.height_px - shared)
 
 
 def _save(tx: Tx, bot: Bot, photo_id: int, found: Found) -> list[int]:
