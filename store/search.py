@@ -5,15 +5,19 @@ Lists run newest post first (by the post's row, so that narrowing to a platform 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
+from store.leads import Lead
+from store.leads import get as get_lead
+from store.model import LeadState
 from store.session import Tx
 from store.sightings import Sighting, SightingFilter, get
-from store.tables import posts, sightings
+from store.tables import leads, posts, sightings
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +84,21 @@ def same_photo(tx: Tx, sighting: Sighting) -> list[Sighting]:
     first = sighting.duplicate_of or sighting.id
     repeats = tx.execute(select(sightings.c.id).where(sightings.c.duplicate_of == first).order_by(sightings.c.id)).scalars()
     return [get(tx, number) for number in (first, *repeats) if number != sighting.id]
+
+
+_OPEN = tuple(state.value for state in LeadState if state not in (LeadState.RULED_OUT, LeadState.CONFIRMED, LeadState.CLOSED))
+
+
+def leads_in(tx: Tx, prefixes: Sequence[str], *, limit: int = 50) -> list[Lead]:
+    """Open leads whose sightings lie in any of these divisions ("44", "4403", "440303"), newest first."""
+    if not prefixes:
+        return []
+    here = or_(*(sightings.c.adcode.between(low.ljust(6, "0"), low.ljust(6, "9")) for low in prefixes))
+    query = (
+        select(leads.c.id)
+        .join(sightings, sightings.c.id == leads.c.sighting_id)
+        .where(leads.c.state.in_(_OPEN), here)
+        .order_by(leads.c.id.desc())
+        .limit(limit)
+    )
+    return [get_lead(tx, int(number)) for number in tx.execute(query).scalars().all()]
