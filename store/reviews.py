@@ -285,15 +285,23 @@ def set_stage(tx: Tx, candidate_id: int, stage: Stage, needed: int) -> None:
 
 def escalated(tx: Tx, divisions: Sequence[str] = (), *, limit: int = 50) -> list[int]:
     """Candidates on which reviewers disagree, longest waiting first: the lead reviewer decides."""
+    query = _passed_on(divisions).order_by(reviews.c.updated_at, candidates.c.id).limit(limit)
+    return list(tx.execute(query).scalars())
+
+
+def passed_on(tx: Tx, candidate_id: int, divisions: Sequence[str] = ()) -> bool:
+    """Whether a pair waits for the lead reviewer of these divisions."""
+    return tx.execute(_passed_on(divisions).where(candidates.c.id == candidate_id)).first() is not None
+
+
+def _passed_on(divisions: Sequence[str]) -> Select[Any]:
     query = (
         select(candidates.c.id)
         .join(reviews, reviews.c.candidate_id == candidates.c.id)
         .join(cases, cases.c.id == candidates.c.case_id)
         .where(reviews.c.stage == Stage.ESCALATED.value, *_open())
-        .order_by(reviews.c.updated_at, candidates.c.id)
-        .limit(limit)
     )
-    return list(tx.execute(query.where(_seen_in(divisions)) if divisions else query).scalars())
+    return query.where(_seen_in(divisions)) if divisions else query
 
 
 def reopen(tx: Tx, candidate_id: int) -> None:

@@ -27,6 +27,8 @@ from store.errors import BadInput, NotFound, PhotoRefused, PhotoUnavailable, Sto
 STATIC_DIR = Path(__file__).parent / "static"
 PAGES = (
     "signin",
+    "review",
+    "review_lead",
 )
 """The page modules of this folder, in the order of the navigation; each has ``routes(parts)`` and ``NAV``."""
 

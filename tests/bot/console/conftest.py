@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pyotp
@@ -14,12 +14,21 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from bot import casework
 from bot.console import accounts
 from bot.console.app import create_app
 from bot.console.parts import Parts, Role
+from bot.demo.photos import DemoPhoto
+from bot.faces import FaceBook
 from bot.settings import load_settings
 from ingest.photo import Decoder
-from store import people
+from matcher.calibrate import BandTargets
+from matcher.engines.base import Engine
+from store import cases, faces, matches, media, people, sightings
+from store import photos as photo_rows
+from store import posts as post_rows
+from store.cases import CaseFields
+from store.model import Author, Band, Certainty, Grain, Media, Post, Stream, StreamKind, When, Where
 from store.photos import PhotoFiles
 from store.session import Store
 
@@ -166,3 +175,111 @@ def as_role(app: Starlette, parts: Parts, add_person: Callable[..., people.User]
 def code_at(moment: datetime) -> str:
     """The six digits that the people of these tests see on their phone."""
     return pyotp.TOTP(accounts.base32(SECRET)).at(moment)
+
+
+# --- a scene to review: cases and sightings with real faces (of adult public figures) ----------------------------------
+
+
+@dataclass
+class Scene:
+    """Cases by key, and the candidates (rows) that the sightings' faces gave."""
+
+    parts: Parts
+    cases: dict[str, cases.Case] = field(default_factory=dict)
+    sightings: list[sightings.Sighting] = field(default_factory=list)
+    candidates: list[int] = field(default_factory=list)
+
+
+@pytest.fixture
+def seeing_parts(parts: Parts, engine_and_decoder: tuple[Engine, Decoder]) -> Parts:
+    """The console's parts with the default face engine."""
+    return replace(parts, faces=FaceBook(engine_and_decoder[0], BandTargets(10_000, 20, 2_000), 20))
+
+
+@pytest.fixture(scope="session")
+def scene_once(
+    tmp_path_factory: pytest.TempPathFactory,
+    migrated_console: Path,
+    photos: dict[str, DemoPhoto],
+    engine_and_decoder: tuple[Engine, Decoder],
+) -> Scene:
+    """The scene below, made once; each test gets a copy of its files."""
+    folder = tmp_path_factory.mktemp("scene")
+    (folder / "config.yaml").write_text("{}", encoding="utf-8")
+    loaded = load_settings(folder / "config.yaml", environ={})
+    clock = StoppedClock()
+    store = Store(f"sqlite:///{folder / 'suishoupai.sqlite'}", clock)
+    shutil.copy(migrated_console, store.path)
+    engine, decoder = engine_and_decoder
+    book = FaceBook(engine, BandTargets(10_000, 20, 2_000), 20)
+    made = Scene(Parts(loaded, store, PhotoFiles(folder / "photos", store.vault), decoder, clock, book))
+    for number, key in enumerate("abcd"):
+        made.cases[key] = _register(made.parts, photos, key, number)
+    for number, name in enumerate(("a-street", "b-street", "c-street", "d-street", "p-1", "q-1")):
+        _see(made, photos[name], number)
+    store.checkpoint()
+    store.close()
+    return made
+
+
+@pytest.fixture
+def scene(seeing_parts: Parts, scene_once: Scene) -> Scene:
+    """Four verified cases (one with two photos), and six sightings whose faces are candidates for every case."""
+    shutil.copy(scene_once.parts.store.path, seeing_parts.store.path)
+    shutil.copytree(scene_once.parts.files.root, seeing_parts.files.root)
+    return replace(scene_once, parts=seeing_parts)
+
+
+def _register(parts: Parts, photos: dict[str, DemoPhoto], key: str, number: int) -> cases.Case:
+    desk = casework.Desk(parts.store, parts.files, parts.decoder, parts.faces)
+    given = [
+        casework.CasePhotoInput(p.name, p.data, date(2008 + n, 5, 1))
+        for n, p in enumerate(p for p in photos.values() if p.is_case_photo and p.person == key)
+    ]
+    what = CaseFields(
+        f"Demo child {key.upper()}",
+        sex="male",
+        birth_on=date(2004, 3, 1 + number),
+        missing_on=date(2009, 6, 1),
+        missing_adcode="510100",
+        features="mole under the left eye",
+        police_report_number=f"T-{key}",
+    )
+    case = casework.register(desk, what, given, by="clerk")
+    with parts.store.write() as tx:
+        return cases.verify(tx, case.ref, by="second person", report_number=f"T-{key}")
+
+
+def _see(made: Scene, photo: DemoPhoto, number: int) -> None:
+    """A post with the photo, its sighting in Luohu, its faces, and candidates for every case."""
+    parts = made.parts
+    read, pixels = parts.decoder.read(photo.data)
+    found = parts.faces.engine.faces(pixels)[:1]
+    parts.files.put(photo.data)
+    now = parts.clock()
+    post = Post(
+        "weibo", str(100 + number), Author("7", "passer"), f"<b>出站口</b>有个孩子 {number}", now - timedelta(hours=number),
+        f"https://example.org/post/{number}", media=(Media(photo.name, (f"https://example.org/{photo.name}.jpg",)),),
+    )  # fmt: skip
+    with parts.store.write() as tx:
+        stream = Stream("weibo", StreamKind.HASHTAG, "tag")
+        stored = post_rows.save_page(tx, stream, [post], now=now, silent=lambda _: False, cursor=None, chain=None)
+        row = post_rows.find(tx, "weibo", post.id)
+        assert stored.new
+        kept = photo_rows.save(
+            tx, sha256=read.sha256, phash=read.phash, width_px=read.width_px, height_px=read.height_px, format=read.format,
+            size_bytes=read.size_bytes, exif=None,
+        )  # fmt: skip
+        media.mark_stored(tx, media.of_post(tx, row)[0].id, kept.id)
+        where = Where("440303", "罗湖火车站", (), Certainty.HIGH)
+        when = When(post.posted_at, post.posted_at + timedelta(minutes=30), Grain.MINUTE, Certainty.HIGH)
+        made.sightings.append(sightings.save(tx, row, where, when))
+        face = faces.save_faces(tx, kept.id, parts.faces.pack.id, parts.faces.pack.sha256, found)[0]
+        new = [matches.NewCandidate(c.id, 0.4, None, 4200.0, rank, Band.REVIEW) for rank, c in enumerate(made.cases.values(), 1)]
+        made.candidates.extend(matches.save_candidates(tx, face, parts.faces.pack.id, new))
+
+
+@pytest.fixture
+def review_app(scene: Scene) -> Starlette:
+    """The console over the scene, engine included."""
+    return create_app(scene.parts)
