@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.progress import Progress
 
+from bot.alerts.compose import load_templates
+from bot.bot import Bot
 from bot.commands.common import (
     DEFAULT_CONFIG,
     EXIT_ENGINE,
@@ -20,7 +23,10 @@ from bot.commands.common import (
     table,
 )
 from bot.settings import load_settings
+from bot.steps import housekeeping
+from bot.wiring import open_decoder, open_face_book, open_files, open_platforms, open_store, utc_now
 from matcher import packs
+from store import faces
 from store.errors import BadInput, EngineError
 
 app = typer.Typer(no_args_is_help=True, help="Face model packs: which are there, whether they are whole, bringing in another.")
@@ -111,3 +117,45 @@ def _row(pack: packs.Pack, in_use: str) -> dict[str, Any]:
         "licence": pack.licence.splitlines()[0] if pack.licence else "",
         "path": str(pack.path),
     }
+
+
+@app.command(epilog="Example: suishoupai models embed buffalo_l")
+def embed(
+    name: Annotated[str, typer.Argument(help="An installed pack.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """Embed every case photo and every past photo with another pack, while the bot runs on with its own.
+
+    It can be interrupted and goes on where it stopped. Afterwards set models.pack to NAME and restart the bot.
+    """
+    loaded = load_settings(config)
+    models = loaded.settings.models.model_copy(update={"pack": name})
+    settings = loaded.settings.model_copy(update={"models": models})
+    store = open_store(loaded)
+    with open_decoder(settings) as decoder:
+        bot = Bot(
+            settings,
+            settings.zone,
+            utc_now,
+            store,
+            open_files(settings, store),
+            open_platforms(loaded),
+            decoder,
+            open_face_book(settings),
+            load_templates(settings.alerts.templates_dir),
+        )
+        cases = housekeeping.embed_case_photos(bot)
+        with store.read() as tx:
+            waiting = faces.unscanned_count(tx, bot.faces.pack.sha256)
+        done = 0
+        with Progress(console=err, disable=as_json or not err.is_terminal, transient=True) as bar:
+            task = bar.add_task("photos", total=waiting)
+            while step := housekeeping.embed_past_photos(bot, bot.faces, 50):
+                done += step
+                bar.update(task, completed=done)
+    store.close()
+    if as_json:
+        emit_json({"pack": bot.faces.pack.id, "case_photos": cases, "photos": done})
+    else:
+        out.print(f"{cases} case photo(s) and {done} past photo(s) are done; now set models.pack: {name}", markup=False)

@@ -59,9 +59,10 @@ def chosen(found: Sequence[DetectedFace], box: Box | None, index: int | None) ->
 
 
 def embed_past_photos(bot: Bot, book: FaceBook, limit: int) -> int:
-    """Scan photos of past posts that a model pack has not seen, oldest first; returns how many. After a change of engine this
-    goes on in the background, resumable at any photo, and what is found is searched like anything new."""
-    done = 0
+    """Look at photos of past posts that a model pack has not seen, oldest first; returns how many. After a change of engine
+    this goes on in the background, resumable at any photo, and what is found is searched like anything new. Photos that only
+    platforms without the right to match show are passed over."""
+    looked_at = 0
     after = bot.embedded_up_to.get(book.pack.sha256, 0)
     with bot.store.read() as tx:
         waiting = faces.unscanned(tx, book.pack.sha256, limit, after)
@@ -76,8 +77,8 @@ def embed_past_photos(bot: Bot, book: FaceBook, limit: int) -> int:
             match.scan(bot, photo_id, book)
             if book is bot.faces:
                 match.search_again(bot, photo_id)
-            done += 1
-    return done
+        looked_at += 1
+    return looked_at
 
 
 def _may_match(bot: Bot, stored: StoredPost) -> bool:
