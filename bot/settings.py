@@ -12,6 +12,7 @@ import types
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -21,6 +22,8 @@ import yaml
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from bot.alerts.officials import RoutingRules
+from bot.alerts.routing import Route, Routing, SightingKind
 from bot.platforms.base import PlatformSettings
 from bot.platforms.loading import PlatformModule, load
 from store.errors import SettingsError
@@ -84,6 +87,26 @@ class CapsSettings(Section):
     per_official_per_day: int = Field(default=5, ge=0, description="Mentions of one official in any 24 hours.")
 
 
+def _checked_hours(value: tuple[int, int]) -> tuple[int, int]:
+    if not all(0 <= hour <= 23 for hour in value):
+        raise ValueError("hours run from 0 to 23")
+    return value
+
+
+class RouteSettings(Section):
+    types: tuple[AgencyType, ...] | None = Field(
+        default=None, min_length=1, description="Agency types for this kind, in order of preference; empty: as in general."
+    )
+    max_mentions: int | None = Field(default=None, ge=1, le=5, description="Accounts mentioned at most; empty: as in general.")
+
+
+class BrakeSettings(Section):
+    multiple: float = Field(
+        default=20, gt=0, description="High-band alerts a day, as a multiple of the false ones to be expected, before all wait."
+    )
+    at_least: int = Field(default=20, ge=1, description="So many a day never set the brake, however few are to be expected.")
+
+
 class RoutingSettings(Section):
     types: tuple[AgencyType, ...] = Field(
         default=(AgencyType.POLICE, AgencyType.ANTI_TRAFFICKING, AgencyType.CIVIL_AFFAIRS, AgencyType.RESCUE_STATION),
@@ -91,6 +114,26 @@ class RoutingSettings(Section):
     )
     max_mentions: int = Field(default=2, ge=1, le=5, description="Accounts mentioned in one alert at most.")
     max_age_days: int = Field(default=180, ge=1, description="An account not checked for this long is never mentioned.")
+    kinds: dict[SightingKind, RouteSettings] = Field(
+        default_factory=dict, description="What a kind of sighting changes: night (decides first), fresh, older, undated."
+    )
+    fresh_hours: float = Field(default=6, gt=0, description="A child seen at most this long ago makes a sighting fresh.")
+    night_hours: tuple[int, int] = Field(default=(22, 6), description="[from, to) hours (campaign time zone) of the kind night.")
+
+    @field_validator("night_hours")
+    @classmethod
+    def _hours(cls, value: tuple[int, int]) -> tuple[int, int]:
+        return _checked_hours(value)
+
+    @property
+    def routing(self) -> Routing:
+        """As the choice of officials takes them."""
+        return Routing(
+            rules=RoutingRules(types=self.types, max_mentions=self.max_mentions, max_age_days=self.max_age_days),
+            kinds={kind: Route(route.types, route.max_mentions) for kind, route in self.kinds.items()},
+            fresh=timedelta(hours=self.fresh_hours),
+            night=self.night_hours,
+        )
 
 
 class AlertSettings(Section):
@@ -101,6 +144,10 @@ class AlertSettings(Section):
     max_age_hours: float = Field(default=48, gt=0, description="A match on an older post waits for a person.")
     answer_max_age_hours: float = Field(default=24, gt=0, description="Posts older than this get no answer.")
     caps: CapsSettings = Field(default_factory=CapsSettings)
+    brake: BrakeSettings = Field(default_factory=BrakeSettings)
+    digest_hour: int | None = Field(
+        default=20, ge=0, le=23, description="Hour (campaign time) of the one digest a day for officials at their cap; empty: none."
+    )
     routing: RoutingSettings = Field(default_factory=RoutingSettings)
     templates_dir: Path | None = Field(default=None, description="Folder with your own zh.yaml and en.yaml; empty: built-in.")
     quiet_hours: tuple[int, int] | None = Field(
@@ -111,9 +158,7 @@ class AlertSettings(Section):
     @field_validator("quiet_hours")
     @classmethod
     def _hours(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
-        if value is not None and not all(0 <= hour <= 23 for hour in value):
-            raise ValueError("hours run from 0 to 23")
-        return value
+        return None if value is None else _checked_hours(value)
 
 
 class ScheduleSettings(Section):
@@ -129,6 +174,24 @@ class ScheduleSettings(Section):
 class LogSettings(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["text", "json"] = "text"
+
+
+class MailSettings(Section):
+    host: str = Field(default="", description="SMTP server for alarms to the operator; empty: no mail.")
+    port: int = Field(default=587, ge=1, le=65535, description="Its port.")
+    starttls: bool = Field(default=True, description="Encrypt with STARTTLS. Switch off for a relay on this machine alone.")
+    sender: str = Field(default="", description="From address.")
+    to: tuple[str, ...] = Field(default=(), description="Who is told.")
+    user: str = Field(default="", description="User name; the password comes from SUISHOUPAI_SMTP_PASSWORD.")
+
+
+class HealthSettings(Section):
+    port: int | None = Field(
+        default=None, ge=0, le=65535, description="Serve /healthz and /metrics on 127.0.0.1 at this port while running; empty: no."
+    )
+    missed_polls: float = Field(default=4, ge=1, description="A stream not read for so many poll intervals raises the alarm.")
+    repeat_hours: float = Field(default=6, gt=0, description="A lasting alarm is repeated after so many hours.")
+    mail: MailSettings = Field(default_factory=MailSettings)
 
 
 class MicroblogSettings(Section):
@@ -172,6 +235,7 @@ class Settings(Section):
     alerts: AlertSettings = Field(default_factory=AlertSettings)
     schedule: ScheduleSettings = Field(default_factory=ScheduleSettings)
     log: LogSettings = Field(default_factory=LogSettings)
+    health: HealthSettings = Field(default_factory=HealthSettings)
     microblog: MicroblogSettings = Field(default_factory=MicroblogSettings)
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
     platforms: dict[str, Any] = Field(default_factory=dict, description="One entry a platform: its own settings.")

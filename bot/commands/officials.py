@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +21,7 @@ from ingest.divisions import table as divisions
 from ingest.where import resolve_where
 from store import audit, officials
 from store.errors import BadInput, NotFound
-from store.model import Certainty, OfficialAccount, Where
+from store.model import Certainty, OfficialAccount, When, Where
 from store.session import Tx
 
 app = typer.Typer(no_args_is_help=True, help="Officials: the directory of agencies and accounts, and who is local to a place.")
@@ -203,15 +203,20 @@ def remove(
 def local(
     target: Annotated[str, typer.Argument(metavar="ADCODE|TEXT", help="A division code, or the words of a post.")],
     platform: Platform = "",
+    seen: Annotated[
+        datetime | None, typer.Option(help="When the child was seen, in the campaign's time zone; without it: not known.")
+    ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,
 ) -> None:
-    """Say step by step which accounts would be mentioned for a place. Exit code 1 if nobody would be."""
+    """Say step by step which accounts would be mentioned now for a place. Exit code 1 if nobody would be."""
     loaded = load_settings(config)
     where = _where(target)
+    moment = seen.replace(tzinfo=loaded.settings.zone) if seen is not None else None
+    routed = loaded.settings.alerts.routing.routing.rules_for(When(moment, moment), utc_now(), loaded.settings.zone)
     names = [platform] if platform else list(loaded.settings.platforms)
     with open_store(loaded).read() as tx:
-        choices = {name: _choice(tx, where, name, loaded) for name in names}
+        choices = {name: _choice(tx, where, name, loaded, routed) for name in names}
     if as_json:
         emit_json({"where": where, "platforms": choices})
     else:
@@ -229,15 +234,17 @@ def _where(target: str) -> Where:
     return Where(division.adcode, divisions().full_name(division.adcode), certainty=Certainty.HIGH)
 
 
-def _choice(tx: Tx, where: Where, platform: str, loaded: Loaded) -> Choice:
-    return choose(
+def _choice(tx: Tx, where: Where, platform: str, loaded: Loaded, routed: tuple[RoutingRules, str]) -> Choice:
+    rules, why = routed
+    choice = choose(
         where,
         officials.accounts(tx, platform),
         platform=platform,
-        rules=_rules(loaded),
+        rules=rules,
         today=_today(loaded),
         ancestors=lambda adcode: [division.adcode for division in divisions().ancestors(adcode)],
     )
+    return Choice(choice.accounts, (why, *choice.steps))
 
 
 def _show_choices(where: Where, choices: dict[str, Choice]) -> None:
@@ -253,8 +260,7 @@ def _show_choices(where: Where, choices: dict[str, Choice]) -> None:
 
 
 def _rules(loaded: Loaded) -> RoutingRules:
-    routing = loaded.settings.alerts.routing
-    return RoutingRules(types=routing.types, max_mentions=routing.max_mentions, max_age_days=routing.max_age_days)
+    return loaded.settings.alerts.routing.routing.rules_of_all()
 
 
 def _today(loaded: Loaded) -> date:

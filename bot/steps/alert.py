@@ -8,6 +8,7 @@ from datetime import timedelta
 from bot.alerts.compose import compose
 from bot.alerts.decide import Alert, Answer, Candidate, Decision, Policy, Situation, decide
 from bot.alerts.officials import RoutingRules, choose
+from bot.alerts.routing import within_hours
 from bot.bot import Bot, PlatformSeat
 from bot.log import get
 from bot.steps import asked, replies, tracks
@@ -16,7 +17,7 @@ from store import alerts, audit, cases, leads, matches, officials, posts, sighti
 from store.alerts import Mention, NewAlert
 from store.faces import faces_of_photo
 from store.media import MediaState, StoredMedia
-from store.model import AlertState, Band, CaseState, FaceQuality, MessageKind, OfficialAccount, Post, Where
+from store.model import AlertState, Band, CaseState, FaceQuality, MessageKind, OfficialAccount, Post, When, Where
 from store.posts import Step, StoredPost
 from store.refs import ALPHABET
 from store.session import Tx
@@ -62,15 +63,12 @@ def in_quiet_hours(bot: Bot) -> bool:
     hours = bot.settings.alerts.quiet_hours
     if hours is None:
         return False
-    start, end = hours
-    hour = bot.clock().astimezone(bot.zone).hour
-    return start <= hour < end if start < end else hour >= start or hour < end
+    return within_hours(hours, bot.clock().astimezone(bot.zone).hour)
 
 
-def routing(bot: Bot) -> RoutingRules:
-    """The operator's routing settings as the directory takes them."""
-    settings = bot.settings.alerts.routing
-    return RoutingRules(types=settings.types, max_mentions=settings.max_mentions, max_age_days=settings.max_age_days)
+def routing(bot: Bot, when: When) -> tuple[RoutingRules, str]:
+    """Which agencies may be called for a sighting of this age at this hour, by the operator's routing settings, and why."""
+    return bot.settings.alerts.routing.routing.rules_for(when, bot.clock(), bot.zone)
 
 
 def gather(tx: Tx, bot: Bot, seat: PlatformSeat, stored: StoredPost, post: Post, sighting: Sighting | None) -> Situation:
@@ -137,8 +135,9 @@ def _accounts(tx: Tx, bot: Bot, seat: PlatformSeat, sighting: Sighting | None) -
         return (), "the place is not certain"
     today = tx.now.astimezone(bot.zone).date()
     listed = officials.accounts(tx, seat.name)
-    choice = choose(sighting.where, listed, platform=seat.name, rules=routing(bot), today=today, ancestors=_ancestors)
-    return choice.accounts, "; ".join(choice.steps)
+    rules, why = routing(bot, sighting.when)
+    choice = choose(sighting.where, listed, platform=seat.name, rules=rules, today=today, ancestors=_ancestors)
+    return choice.accounts, "; ".join((why, *choice.steps))
 
 
 def _ancestors(adcode: str) -> list[str]:

@@ -142,7 +142,8 @@ def test_local_explains_in_numbered_steps(run: Run) -> None:
     """The table form says the place, each step and who is mentioned."""
     run("import", str(EXAMPLE))
     output = run("local", "500157", "--platform", "weibo").output
-    assert re.search(r"^\s+1\. place 500157", output, re.MULTILINE)
+    assert re.search(r"^\s+1\. rules: the general ones", output, re.MULTILINE)
+    assert re.search(r"^\s+2\. place 500157", output, re.MULTILINE)
     assert "mentioned: @示例公安分局_虚构" in output
 
 
