@@ -12,12 +12,13 @@ from typing import Literal
 
 import typer
 
+from bot import drift
 from bot.alerts.compose import load_templates
 from bot.commands.common import DEFAULT_CONFIG, EXIT_PROBLEM, ConfigOption, JsonOption, emit_json, out, table
 from bot.platforms._clock import server_date
 from bot.settings import Loaded, load_settings
 from bot.wiring import open_engine, open_keys, open_platforms, open_store, refuse_unaccounted, utc_now
-from store import officials, status
+from store import faces, officials, status
 from store.errors import SettingsError, SuishoupaiError
 from store.keys import ENVIRONMENT, Origin
 from store.model import AlertState
@@ -130,6 +131,17 @@ def _database(loaded: Loaded) -> Iterator[Finding]:
 def _models(loaded: Loaded) -> Iterator[Finding]:
     engine = open_engine(loaded.settings)
     yield Finding("models", "ok", f"{engine.pack_id}: {engine.dimension}-d, files are whole ({engine.pack_sha256[:12]})")
+    store = open_store(loaded)
+    try:
+        with store.read() as tx:
+            verdict = drift.verdict(tx, engine.pack_sha256)
+            behind = faces.unscanned_count(tx, engine.pack_sha256)
+    finally:
+        store.close()
+    level: Level = "problem" if verdict.holds is False else "note" if verdict.holds is None else "ok"
+    yield Finding("calibration", level, verdict.why, "suishoupai calibrate --help" if verdict.holds is False else "")
+    if behind:
+        yield Finding("models", "note", f"{behind} photo(s) were not searched with this pack yet", "the running bot does so")
 
 
 def _platforms(loaded: Loaded) -> Iterator[Finding]:

@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
-from bot import pipeline, schedule
-from bot.commands.common import DEFAULT_CONFIG, EXIT_PLATFORM, ConfigOption, JsonOption, emit_json, err, out, table, tell
+from bot import drift, pipeline, schedule
+from bot.commands.common import DEFAULT_CONFIG, EXIT_PLATFORM, ConfigOption, JsonOption, emit_json, err, out, plain, table, tell
 from bot.commands.demo import demo, live_lines
 from bot.settings import load_settings
 from bot.steps import housekeeping
 from bot.wiring import configure_logs, open_bot, open_store
+from matcher import packs
 from store import status as figures
 from store.model import AlertState
 
@@ -63,9 +64,11 @@ def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
     store = open_store(loaded)
     with store.read() as tx:
         now = figures.figures(tx)
+        packs_here = {pack.name: pack.sha256 for pack in packs.installed(loaded.settings.models.dir)}
+        calibrated = drift.verdict(tx, packs_here.get(loaded.settings.models.pack, ""))
     store.close()
     if as_json:
-        emit_json(now)
+        emit_json(plain(now) | {"calibration": plain(calibrated)})
         return
     zone = loaded.settings.zone
     table(
@@ -91,6 +94,7 @@ def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
         ),
     )
     table("Messages", ("state", "messages"), ((state.value, n) for state, n in now.alerts.items() if n))
+    out.print(f"Calibration: {calibrated.why}", markup=False)
     if now.alerts[AlertState.HELD] or now.alerts[AlertState.UNKNOWN]:
         out.print(
             f"{now.alerts[AlertState.HELD]} held and {now.alerts[AlertState.UNKNOWN]} doubtful message(s) wait for a person: "
