@@ -20,20 +20,23 @@ from bot.log import get
 from bot.pipeline import work
 from bot.steps import housekeeping
 from bot.steps.each import StepReport
-from bot.steps.poll import Polled, poll, streams
+from bot.steps.poll import Polled, poll, poll_interval_s, streams
+from bot.watch import Watch
 from store import retention
 from store.errors import StoreError, SuishoupaiError
 
 log = get("schedule")
 
 Line = Callable[[str], None]
+ALARM_EVERY_S = 60.0
 
 
 class Schedule:
     """The jobs of a running bot. ``line`` is told one sentence a round, for the operator's terminal."""
 
-    def __init__(self, bot: Bot, line: Line) -> None:
+    def __init__(self, bot: Bot, line: Line, watch: Watch | None = None) -> None:
         self._bot = bot
+        self._watch = watch
         self._line = line
         self._working = threading.Lock()
         self._idle = threading.Condition()
@@ -53,7 +56,10 @@ class Schedule:
             self._every(f"deliver:{seat.name}", bot.settings.schedule.deliver_every_s, partial(self._deliver, seat))
             self._every(f"deletions:{seat.name}", 3600, partial(housekeeping.look_for_deletions, bot, seat))
         self._every("work", bot.settings.schedule.work_every_s, self._work)
-        self._every("retention", 3600, partial(retention.apply, bot.store, bot.files, retention.Policy()))
+        policy = retention.Policy(**bot.settings.retention.model_dump())
+        self._every("retention", 3600, partial(retention.apply, bot.store, bot.files, policy))
+        if self._watch is not None:
+            self._every("alarm", ALARM_EVERY_S, self._watch.alarm, first_s=ALARM_EVERY_S)
         self._scheduler.start()
 
     def stop(self) -> None:
@@ -64,8 +70,8 @@ class Schedule:
             self._idle.wait_for(lambda: self._running == 0)
         self._scheduler.shutdown(wait=True)
 
-    def _every(self, name: str, seconds: float, job: Callable[[], object]) -> None:
-        first = self._bot.clock() + timedelta(milliseconds=10)
+    def _every(self, name: str, seconds: float, job: Callable[[], object], first_s: float = 0.01) -> None:
+        first = self._bot.clock() + timedelta(seconds=first_s)
         self._scheduler.add_job(self._counted, "interval", (job,), seconds=seconds, id=name, name=name, next_run_time=first)
 
     def _counted(self, job: Callable[[], object]) -> None:
@@ -115,13 +121,6 @@ class Schedule:
             log.error("job failed unexpectedly", job=event.job_id, error=repr(error), trace=event.traceback)
 
 
-def poll_interval_s(seat: PlatformSeat) -> float:
-    """Seconds between two polls: what the settings ask for, or what the platform's call budget leaves, whichever is longer."""
-    budget = seat.platform.rules.poll_interval_s
-    wanted = float(seat.settings.poll_every_s)
-    return wanted if budget is None else max(wanted, budget(len(streams(seat))))
-
-
 @contextmanager
 def until_signalled(stopping: threading.Event) -> Iterator[None]:
     """Within the block, SIGTERM and SIGINT set ``stopping`` instead of killing the process."""
@@ -137,10 +136,10 @@ def until_signalled(stopping: threading.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def run(bot: Bot, line: Line) -> None:
+def run(bot: Bot, line: Line, watch: Watch | None = None) -> None:
     """Run until SIGTERM or SIGINT, then leave a clean state."""
     housekeeping.recover(bot)
-    schedule = Schedule(bot, line)
+    schedule = Schedule(bot, line, watch)
     with until_signalled(bot.stopping):
         schedule.start()
         try:

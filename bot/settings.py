@@ -146,7 +146,7 @@ class AlertSettings(Section):
     caps: CapsSettings = Field(default_factory=CapsSettings)
     brake: BrakeSettings = Field(default_factory=BrakeSettings)
     digest_hour: int | None = Field(
-        default=20, ge=0, le=23, description="Hour (campaign time) of the one digest a day for officials at their cap; empty: none."
+        default=20, ge=0, le=23, description="Hour (campaign time) of the daily digest for officials at their cap; null: none."
     )
     routing: RoutingSettings = Field(default_factory=RoutingSettings)
     templates_dir: Path | None = Field(default=None, description="Folder with your own zh.yaml and en.yaml; empty: built-in.")
@@ -171,6 +171,19 @@ class ScheduleSettings(Section):
     )
 
 
+class RetentionSettings(Section):
+    gone_hours: int = Field(default=24, ge=1, description="Posts deleted at their source, in hours.")
+    without_face_days: int = Field(default=30, ge=1, description="Posts without a face, ignored or failed.")
+    unmatched_days: int = Field(default=365, ge=1, description="Posts with a face that matches no case yet.")
+    candidate_days: int = Field(default=730, ge=1, description="Posts with a candidate and no lead.")
+    lead_ended_days: int = Field(default=180, ge=1, description="Posts all of whose leads were ruled out or closed.")
+    raw_days: int = Field(default=30, ge=1, description="The platform's own body of a post.")
+    case_closed_days: int = Field(default=90, ge=1, description="Closed cases.")
+    gone_keeps_leads: bool = Field(
+        default=False, description="Keep a deleted post while a lead of it is under way. X's terms do not allow it."
+    )
+
+
 class LogSettings(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["text", "json"] = "text"
@@ -187,7 +200,7 @@ class MailSettings(Section):
 
 class HealthSettings(Section):
     port: int | None = Field(
-        default=None, ge=0, le=65535, description="Serve /healthz and /metrics on 127.0.0.1 at this port while running; empty: no."
+        default=None, ge=0, le=65535, description="Serve /healthz and /metrics on 127.0.0.1 at this port while running; null: no."
     )
     missed_polls: float = Field(default=4, ge=1, description="A stream not read for so many poll intervals raises the alarm.")
     repeat_hours: float = Field(default=6, gt=0, description="A lasting alarm is repeated after so many hours.")
@@ -234,6 +247,7 @@ class Settings(Section):
     photos: PhotoSettings = Field(default_factory=PhotoSettings)
     alerts: AlertSettings = Field(default_factory=AlertSettings)
     schedule: ScheduleSettings = Field(default_factory=ScheduleSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     health: HealthSettings = Field(default_factory=HealthSettings)
     microblog: MicroblogSettings = Field(default_factory=MicroblogSettings)

@@ -55,6 +55,7 @@ class Situation:
     deleted: bool = False
     from_bot: bool = False
     opted_out: bool = False
+    banned: bool = False
     thread_answered: bool = False
     opt_out_request: bool = False
     photos: int = 0
@@ -138,6 +139,8 @@ def _no_answer(s: Situation, policy: Policy) -> str:
     """Why the poster hears nothing; empty where an answer is due."""
     if s.opted_out and not s.opt_out_request:
         return "the author opted out"
+    if s.banned:
+        return "the account or the picture is on the ban list"
     if s.silent:
         return "a post from before the first start"
     if s.thread_answered:
@@ -180,6 +183,8 @@ def _hold(s: Situation, policy: Policy) -> str:
         return "every alert waits for a person (alerts.release: review)"
     if s.opted_out:
         return "the author asked for silence, and an alert would stand under their post"
+    if s.banned:
+        return "the account or the picture is on the ban list; a person decides"
     if s.silent:
         return "a post from before the first start"
     if s.now - s.posted_at > policy.max_age:

@@ -16,10 +16,11 @@ from bot.settings import load_settings
 from bot.wiring import open_files, open_keys, open_store, utc_now
 from store import audit as trail
 from store import backup as copies
+from store import bans, rotate
 from store import erase as erasure
 from store import keys as key_ring
 from store import retention as rules
-from store import rotate
+from store.bans import BanKind
 from store.errors import BadInput
 from store.photos import PhotoFiles
 from store.session import Store
@@ -28,6 +29,8 @@ erase_app = typer.Typer(no_args_is_help=True, help="Erase for good: rows, files,
 audit_app = typer.Typer(no_args_is_help=True, help="The append-only record of who did and saw what.")
 keys_app = typer.Typer(no_args_is_help=True, help="The key that seals photos and face vectors.")
 retention_app = typer.Typer(no_args_is_help=True, help="What is kept how long, and removing what is due.")
+
+bans_app = typer.Typer(no_args_is_help=True, help="Accounts and pictures that are junk: stored, worked on last, never answered.")
 
 ByOption = Annotated[str, typer.Option("--by", help="Who does this; stands in the record.", envvar="SUISHOUPAI_USER")]
 WhyOption = Annotated[str, typer.Option("--why", help="On whose request, or on what ground.")]
@@ -41,6 +44,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(audit_app, name="audit")
     app.add_typer(keys_app, name="keys")
     app.add_typer(retention_app, name="retention")
+    app.add_typer(bans_app, name="bans")
 
 
 @contextmanager
@@ -216,12 +220,56 @@ def keys_rotate(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = Fal
 @retention_app.command("apply", epilog="Example: suishoupai retention apply")
 def retention_apply(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
     """Remove what is older than its class may be kept (docs/privacy.md lists the classes)."""
+    policy = rules.Policy(**load_settings(config).settings.retention.model_dump())
     with _open(config) as (store, files):
-        done = rules.apply(store, files, rules.Policy())
+        done = rules.apply(store, files, policy)
     if as_json:
         emit_json(done)
     else:
         table("Removed", ("class", "count"), done.items(), empty="nothing was due")
+
+
+@bans_app.command("add", epilog="Example: suishoupai bans add account 5368010 --platform weibo --by lead --why spam")
+def bans_add(
+    kind: Annotated[BanKind, typer.Argument(help="What is banned.")],
+    value: Annotated[str, typer.Argument(help="The account's id, or the picture's perceptual hash (sightings show).")],
+    platform: Annotated[str, typer.Option(help="The account's platform.")] = "",
+    by: ByOption = "",
+    why: WhyOption = "",
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Put an account or a picture on the list."""
+    with _open(config) as (store, _), store.write("bans.added") as tx:
+        new = bans.ban(tx, kind, value, by=by, why=why, platform=platform)
+        trail.append(tx, who=by, what="ban.added", object=f"{kind.value}:{value}", details={"why": why})
+    out.print("added" if new else "it stood there already")
+
+
+@bans_app.command("list", epilog="Example: suishoupai bans list --json")
+def bans_list(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """The whole list."""
+    with _open(config) as (store, _), store.read() as tx:
+        found = bans.listing(tx)
+    if as_json:
+        emit_json(found)
+    else:
+        rows = ((b.kind.value, b.platform, b.value, b.by, b.why) for b in found)
+        table("Bans", ("kind", "platform", "value", "by", "why"), rows)
+
+
+@bans_app.command("lift", epilog="Example: suishoupai bans lift account 5368010 --platform weibo --by lead")
+def bans_lift(
+    kind: Annotated[BanKind, typer.Argument(help="What is banned.")],
+    value: Annotated[str, typer.Argument(help="The account's id, or the picture's perceptual hash.")],
+    platform: Annotated[str, typer.Option(help="The account's platform.")] = "",
+    by: ByOption = "",
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Take an entry off the list."""
+    with _open(config) as (store, _), store.write("bans.lifted") as tx:
+        was_there = bans.lift(tx, kind, value, platform=platform)
+        trail.append(tx, who=by, what="ban.lifted", object=f"{kind.value}:{value}")
+    out.print("lifted" if was_there else "it was not on the list")
 
 
 def _receipt(receipt: erasure.Receipt, as_json: bool) -> None:

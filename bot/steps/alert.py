@@ -13,7 +13,8 @@ from bot.bot import Bot, PlatformSeat
 from bot.log import get
 from bot.steps import asked, replies, tracks
 from ingest.divisions import table as divisions
-from store import alerts, audit, cases, leads, matches, officials, posts, sightings
+from ingest.duplicate import FLAT, NEAR_BITS
+from store import alerts, audit, bans, cases, leads, matches, officials, photos, posts, sightings
 from store.alerts import Mention, NewAlert
 from store.faces import faces_of_photo
 from store.media import MediaState, StoredMedia
@@ -90,6 +91,7 @@ def gather(tx: Tx, bot: Bot, seat: PlatformSeat, stored: StoredPost, post: Post,
         silent=stored.silent or not stored.direct,
         deleted=stored.deleted_at is not None,
         from_bot=post.author.automated or (bool(seat.own_id) and post.author.id == seat.own_id),
+        banned=_banned(tx, post, usable),
         opted_out=posts.opted_out(tx, post.platform, post.author.id),
         opt_out_request=wants_silence,
         thread_answered=_thread_answered(tx, post),
@@ -106,6 +108,14 @@ def gather(tx: Tx, bot: Bot, seat: PlatformSeat, stored: StoredPost, post: Post,
         sent_last_day=alerts.sent_since(tx, post.platform, MessageKind.ALERT, day),
         mentions_last_day={account.id: alerts.mentions_since(tx, account.id, day) for account in accounts},
     )
+
+
+def _banned(tx: Tx, post: Post, usable: list[StoredMedia]) -> bool:
+    """Whether people put the account, or a picture like one of these, on the ban list."""
+    if bans.account_banned(tx, post.platform, post.author.id):
+        return True
+    hashes = [photos.get(tx, picture.photo_id).phash for picture in usable if picture.photo_id is not None]
+    return any(phash != FLAT and bans.picture_banned(tx, phash, NEAR_BITS) for phash in hashes)
 
 
 def _thread_answered(tx: Tx, post: Post) -> bool:

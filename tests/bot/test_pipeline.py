@@ -12,7 +12,7 @@ from bot.pipeline import run_round, work
 from bot.settings import Loaded
 from bot.steps.housekeeping import look_for_deletions
 from bot.steps.poll import poll, streams
-from store import alerts, leads, matches, media, posts, sightings
+from store import alerts, bans, leads, matches, media, posts, sightings
 from store.cases import CaseFields
 from store.model import AlertState, Band, MessageKind, StreamKind
 
@@ -240,3 +240,24 @@ def test_one_new_picture_among_known_ones_is_a_sighting_of_its_own(
     assert sum("@示例罗湖公安" in text for text in said(microblog)) == 1
     with start.store.read() as tx:
         assert [s.duplicate_of for s in sightings.listing(tx)] == [None, None]
+
+
+def test_a_banned_picture_and_a_banned_account_are_never_answered(
+    start, tools: SimpleNamespace, microblog: Microblog, photos: dict[str, DemoPhoto]
+) -> None:
+    """What people put on the list is stored and reviewable; nobody hears of it, and a match on it waits for a person."""
+    anna = str(microblog.world.account("anna").uid)
+    with start.store.write() as tx:
+        bans.ban(tx, bans.BanKind.PICTURE, start.decoder.open(photos["a-street"].data).phash, by="lead", why="a hoax")
+        bans.ban(tx, bans.BanKind.ACCOUNT, anna, platform="weibo", by="lead", why="spam")
+    for author, name in (("boris", "a-street"), ("anna", "q-1")):
+        microblog.world.add_post(
+            Side.WEIBO, author, f"#{tools.tag}# 刚刚在深圳市罗湖区东门老街 @随手拍助手", photos=[photos[name].data], geo=LUOHU
+        )
+    tools.settle(start)
+    assert said(microblog) == []
+    with start.store.read() as tx:
+        assert len(sightings.listing(tx)) == 2
+        [alert] = alerts.listing(tx)
+    assert alert.state is AlertState.HELD
+    assert "ban list" in alert.hold_reason
