@@ -23,10 +23,10 @@ def _problems(folder: Path, text: str) -> str:
     return str(caught.value)
 
 
-def test_the_projects_own_file_loads_and_both_platforms_are_local() -> None:
+def test_the_projects_own_file_loads_and_every_platform_is_local() -> None:
     """config.yaml runs as it stands, and touches no real platform."""
     loaded = load_settings(ROOT / "config.yaml", environ={})
-    assert sorted(loaded.modules) == ["weibo", "x"]
+    assert {"weibo", "x"} <= set(loaded.modules)
     assert not any(loaded.is_live(name) for name in loaded.modules)
     assert loaded.settings.time_zone == "Asia/Shanghai"
 
