@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import webbrowser
@@ -54,14 +55,19 @@ def demo(
 
 
 def live_lines(bot: Bot, *, as_json: bool) -> Callable[[str], None]:
-    """Prints what a running bot does as it happens: a line with the time, or one JSON object a line for scripts."""
+    """Prints what a running bot does as it happens: a line with the time, or one JSON object a line for scripts.
+
+    Whoever reads the lines may go away (a closed terminal, an ended pipe); the bot works on and says no more.
+    """
 
     def say(line: str) -> None:
-        if as_json:
-            sys.stdout.write(json.dumps({"at": bot.clock().isoformat(), "line": line}, ensure_ascii=False) + "\n")
+        now = bot.clock()
+        told = json.dumps({"at": now.isoformat(), "line": line}, ensure_ascii=False)
+        try:
+            sys.stdout.write((told if as_json else f"{now.astimezone(bot.zone):%H:%M:%S} {line}") + "\n")
             sys.stdout.flush()
-        else:
-            out.print(f"{bot.clock().astimezone(bot.zone):%H:%M:%S} {line}", markup=False)
+        except (OSError, ValueError):
+            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - stands until the process ends
 
     return say
 
@@ -86,7 +92,13 @@ def show(report: DemoReport, folder: Path) -> None:
         err.print("Not as promised:", style="bold red")
         for failure in report.failures:
             err.print(f"  {failure}", markup=False)
-    out.print(
-        f"To look further: the database is {folder / 'suishoupai.sqlite'}, photos are in {folder / 'photos'}.", markup=False
-    )
+    where = _short(folder / "config.yaml")
+    out.print(f"To look further, name the demo's settings: ./run.sh matches list --config {where}", markup=False, soft_wrap=True)
+    out.print("  or `sightings show S-...`, `alerts list`, `cases list`, `status`, with the same --config.", markup=False)
     out.print("Next: ./run.sh demo --keep leaves the microblog's page up, so that you can post a photo by hand.", markup=False)
+
+
+def _short(path: Path) -> Path:
+    """``path`` as one types it here."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

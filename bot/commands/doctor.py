@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ import typer
 
 from bot import drift
 from bot.alerts.compose import load_templates
+from bot.bot import PlatformSeat
 from bot.commands.common import DEFAULT_CONFIG, EXIT_PROBLEM, ConfigOption, JsonOption, emit_json, out, table
 from bot.platforms._clock import server_date
 from bot.settings import Loaded, load_settings
@@ -145,34 +146,40 @@ def _models(loaded: Loaded) -> Iterator[Finding]:
 
 
 def _platforms(loaded: Loaded) -> Iterator[Finding]:
-    seats = open_platforms(loaded, utc_now)
-    if not seats:
+    """Each platform by itself: one whose token is missing hides nothing of the others."""
+    names = [name for name in loaded.modules if loaded.platform_settings(name).enabled]
+    if not names:
         yield Finding("platforms", "note", "no platform is enabled", "set platforms.NAME.enabled: true")
-    refuse_unaccounted(loaded, seats)
-    for seat in seats.values():
-        part = f"platform {seat.name}"
-        yield Finding(part, "ok", "live: real people are at the other end" if seat.live else "local: no real person is reached")
-        for capability, allowance in seat.platform.rules.capabilities.items():
-            yield Finding(
-                part,
-                "ok" if allowance.on else "note",
-                f"{capability.value} is {'on' if allowance.on else 'off'}: {allowance.why}",
-            )
+    for name in names:
+        part = f"platform {name}"
         try:
-            own = seat.platform.account()
+            seats = open_platforms(replace(loaded, modules={name: loaded.modules[name]}), utc_now)
+            yield from _capabilities(part, seats[name])
+            refuse_unaccounted(loaded, seats)
+            yield from _account(part, seats[name])
         except SuishoupaiError as error:
             yield Finding(part, "problem", str(error), error.mend or "check the token and the connection")
-            continue
-        if own is None:
-            yield Finding(part, "problem", "the bot's own account was not found", "check the token")
-            continue
-        words = f"the token is @{own.handle}'s"
-        if own.calls_left is not None:
-            words += f", {own.calls_left} calls left"
-        yield Finding(part, "ok", words)
-        if own.token_expires_at is not None and own.token_expires_at - datetime.now(UTC) < timedelta(days=3):
-            yield Finding(part, "problem", f"the token expires at {own.token_expires_at:%Y-%m-%d %H:%M} UTC", "renew it")
-        yield from _clock(part, str(getattr(seat.settings, "base_url", "")))
+
+
+def _capabilities(part: str, seat: PlatformSeat) -> Iterator[Finding]:
+    yield Finding(part, "ok", "live: real people are at the other end" if seat.live else "local: no real person is reached")
+    for capability, allowance in seat.platform.rules.capabilities.items():
+        level: Level = "ok" if allowance.on else "note"
+        yield Finding(part, level, f"{capability.value} is {'on' if allowance.on else 'off'}: {allowance.why}")
+
+
+def _account(part: str, seat: PlatformSeat) -> Iterator[Finding]:
+    own = seat.platform.account()
+    if own is None:
+        yield Finding(part, "problem", "the bot's own account was not found", "check the token")
+        return
+    words = f"the token is @{own.handle}'s"
+    if own.calls_left is not None:
+        words += f", {own.calls_left} calls left"
+    yield Finding(part, "ok", words)
+    if own.token_expires_at is not None and own.token_expires_at - datetime.now(UTC) < timedelta(days=3):
+        yield Finding(part, "problem", f"the token expires at {own.token_expires_at:%Y-%m-%d %H:%M} UTC", "renew it")
+    yield from _clock(part, str(getattr(seat.settings, "base_url", "")))
 
 
 def _clock(part: str, url: str) -> Iterator[Finding]:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from bot import casework
 from bot.alerts.directory import ImportReport, parse
 from bot.bot import Bot
@@ -18,7 +20,7 @@ from bot.microblog.environment import environment
 from bot.microblog.model import Entry, WorldError
 from bot.microblog.server import Microblog
 from bot.pipeline import run_round
-from bot.settings import Loaded, Secrets
+from bot.settings import Loaded, Secrets, Settings
 from bot.wiring import open_bot
 from ingest.divisions import table as divisions
 from store import alerts, cases, matches, posts, sightings
@@ -67,8 +69,17 @@ def stage(loaded: Loaded, folder: Path) -> Iterator[tuple[Microblog, Loaded]]:
         microblog = Microblog(port=loaded.settings.microblog.port)
     except WorldError:
         microblog = Microblog()
+    turned = turned_to(loaded, microblog, folder)
+    write_settings(turned.settings, folder / "config.yaml")
     with microblog:
-        yield microblog, turned_to(loaded, microblog, folder)
+        yield microblog, turned
+
+
+def write_settings(settings: Settings, path: Path) -> None:
+    """Write ``settings`` as a file that ``--config`` takes, so that every command can look into the demo's database."""
+    platforms = {name: values.model_dump(mode="json") for name, values in settings.platforms.items()}
+    values = settings.model_dump(mode="json") | {"platforms": platforms}
+    path.write_text(yaml.safe_dump(values, allow_unicode=True, sort_keys=False), encoding="utf-8")
 
 
 def turned_to(loaded: Loaded, microblog: Microblog, folder: Path) -> Loaded:
