@@ -38,10 +38,13 @@ from store.model import (
     Where,
 )
 
-PAGES = ("signin", "leads", "official")
+PAGES = ("signin", "leads", "official", "sightings")
 PACK = "p" * 64
 SECRETS = ("SECRETCAM", "22.54", "东门老街", "罗湖", "深圳", "440303", "passer_anna", "路人甲", "5005005", "weibo", "photohost")
 """Words of the sighting that a family never sees: camera, point, place, division, poster, ids, platform, host."""
+
+
+BOX = Box(170, 70, 290, 210)
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Face:
     """A face as an engine returns it."""
 
     vector: np.ndarray
-    box: Box = Box(170, 70, 290, 210)
+    box: Box = BOX
     det_score: float = 0.9
     landmarks: tuple[tuple[float, float], ...] = ((200, 120), (245, 118), (222, 145), (205, 170), (240, 168))
     quality: FaceQuality = FaceQuality.GOOD

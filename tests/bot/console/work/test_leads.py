@@ -58,7 +58,7 @@ def test_the_sheet_carries_the_hashes_and_is_recorded(world, as_role) -> None:
         for photo in cases.photos_of(tx, world.case_id):
             assert photo.sha256 in page
         number, head = audit.head(tx)
-        assert [e.what for e in audit.listing(tx, object=f"lead:{world.lead}")][0] == "lead.printed"
+        assert audit.listing(tx, object=f"lead:{world.lead}")[0].what == "lead.printed"
         assert number >= 1
         assert head not in page  # the printing itself comes after what the sheet vouches for
 
