@@ -57,6 +57,7 @@
 
   // Whole photos open over the page; the case's other photos take the right side.
   const dialog = $("[data-dialog]");
+  $("[data-close]").addEventListener("click", () => dialog.close());
   pair.addEventListener("click", (event) => {
     const whole = event.target.closest("[data-whole]");
     if (whole) {

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
+import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyotp
 import pytest
@@ -18,6 +22,7 @@ from bot import casework
 from bot.console import accounts
 from bot.console.app import create_app
 from bot.console.parts import Parts, Role
+from bot.console.server import ConsoleServer
 from bot.demo.photos import DemoPhoto
 from bot.faces import FaceBook
 from bot.settings import load_settings
@@ -283,3 +288,150 @@ def _see(made: Scene, photo: DemoPhoto, number: int) -> None:
 def review_app(scene: Scene) -> Starlette:
     """The console over the scene, engine included."""
     return create_app(scene.parts)
+
+
+# --- a real browser ----------------------------------------------------------------------------------------------------
+
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+# Without --no-sandbox Chromium does not start as root; the rest keeps it from calling home.
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A headless Chromium; tests that use it skip where there is none."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright's Python package is not installed")
+    if not Path(CHROMIUM).exists():
+        pytest.skip("no Chromium here: apt-get install chromium fonts-noto-cjk")
+    with sync_api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
+
+
+@dataclass
+class Window:
+    """A person at a browser of their own: nothing leaves this machine, and no page may complain in the console."""
+
+    page: Any
+    url: str
+    complaints: list[str]
+    shots: Path | None
+    axe_source: Callable[[], str]
+
+    def open(self, path: str) -> Any:
+        self.page.goto(self.url + path)
+        return self.page
+
+    def shoot(self, name: str) -> None:
+        """Keep a picture of the page where pictures are asked for (``SUISHOUPAI_SCREENSHOTS=FOLDER``)."""
+        if self.shots is not None:
+            self.page.wait_for_load_state("networkidle")
+            self.shots.mkdir(parents=True, exist_ok=True)
+            self.page.screenshot(path=self.shots / f"{name}.png", full_page=True)
+
+    def axe(self) -> list[str]:
+        """What axe-core finds against WCAG 2.2 A and AA on this page, one line each."""
+        self.page.evaluate(self.axe_source())
+        tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+        found = self.page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", tags)
+        return [f"{v['id']}: {v['help']}: {v['nodes'][0]['html']}" for v in found["violations"]]
+
+
+@pytest.fixture(scope="session")
+def axe_source(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], str]:
+    """axe-core's script, fetched with npm at first use; the test skips where it cannot be had."""
+    kept: list[str] = []
+
+    def fetch() -> str:
+        if not kept:
+            folder = tmp_path_factory.mktemp("axe")
+            try:
+                packed = subprocess.run(
+                    ["npm", "pack", "axe-core@4", "--silent"], cwd=folder, capture_output=True, text=True, timeout=60, check=True
+                )
+            except (OSError, subprocess.SubprocessError):
+                pytest.skip("axe-core cannot be had from npm here")
+            with tarfile.open(folder / packed.stdout.split()[-1]) as archive:
+                kept.append(archive.extractfile("package/axe.min.js").read().decode())
+        return kept[0]
+
+    return fetch
+
+
+@pytest.fixture
+def serve_console() -> Iterator[Callable[[Starlette], str]]:
+    """Serves an app on a free port until the test ends; returns its address."""
+    running: list[ConsoleServer] = []
+
+    def start(app: Starlette) -> str:
+        server = ConsoleServer(app, "127.0.0.1", 0)
+        server.__enter__()
+        running.append(server)
+        return server.url
+
+    yield start
+    for server in running:
+        server.__exit__(None, None, None)
+
+
+@pytest.fixture
+def open_window(
+    chromium: Any, app: Starlette, serve_console: Callable[[Starlette], str], axe_source: Callable[[], str]
+) -> Iterator[Callable[..., Window]]:
+    """``open_window()``: a window of its own on the test's console (``phone=True``: a small one; ``lang="zh-CN"``)."""
+    url = serve_console(app)
+    windows: list[tuple[Any, Window]] = []
+    shots = Path(found) if (found := os.environ.get("SUISHOUPAI_SCREENSHOTS")) else None
+
+    def start(*, phone: bool = False, lang: str = "en-GB", dark: bool = False) -> Window:
+        size = {"width": 390, "height": 844} if phone else {"width": 1280, "height": 900}
+        context = chromium.new_context(viewport=size, locale=lang, has_touch=phone, color_scheme="dark" if dark else "light")
+        page = context.new_page()
+        complaints: list[str] = []
+        page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda r: None if r.url.startswith((url, "data:")) else complaints.append(r.url))
+        page.set_default_timeout(15_000)
+        window = Window(page, url, complaints, shots, axe_source)
+        windows.append((context, window))
+        return window
+
+    yield start
+    for context, window in windows:
+        context.close()
+        # A refused form is a 4xx, which Chromium logs; that is meant.
+        assert [text for text in window.complaints if "status of 4" not in text] == []
+
+
+@pytest.fixture
+def sign_in_window(
+    open_window: Callable[..., Window], add_person: Callable[..., people.User], stopped: StoppedClock
+) -> Callable[..., Window]:
+    """``sign_in_window(Role.VOLUNTEER)``: a window in which a new person of that role signed in through the form."""
+    count = 0
+
+    def start(*roles: Role, path: str = "/", **more: Any) -> Window:
+        nonlocal count
+        count += 1
+        limits = {name: more.pop(name) for name in ("divisions", "cases") if name in more}
+        login = f"{roles[0].value}-w{count}"
+        add_person(login, *roles, **limits)
+        window = open_window(**more)
+        page = window.open(f"/signin?next={path}")
+        page.locator("input[name=login]").fill(login)
+        page.locator("input[name=password]").fill(PASSWORD)
+        page.locator("input[name=code]").fill(code_at(stopped()))
+        page.locator("main button").click()
+        page.wait_for_url(lambda address: "/signin" not in address)
+        return window
+
+    return start
