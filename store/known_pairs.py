@@ -179,3 +179,8 @@ def _keep(tx: Tx, user_id: int, pair: tuple[int, int], mated: bool) -> Check:
 def _check(row: Row[Any]) -> Check:
     verdict = None if row.verdict is None else Verdict(row.verdict)
     return Check(row.id, row.user_id, row.left_id, row.right_id, row.mated, row.given_at, verdict, row.note, row.at)
+
+
+def case_of(tx: Tx, case_photo_id: int) -> int:
+    """The case (row) that a case photo belongs to."""
+    return int(tx.execute(select(case_photos.c.case_id).where(case_photos.c.id == case_photo_id)).scalar_one())
