@@ -124,7 +124,7 @@ def open_platforms(loaded: Loaded, clock: Clock = utc_now) -> dict[str, Platform
 def _secrets(loaded: Loaded, name: str) -> Secrets:
     """The platform's part of the environment; a platform at the local microblog that has none is given the microblog's own."""
     own = loaded.secrets.only(loaded.modules[name].SECRETS)
-    if own or loaded.is_live(name):
+    if own or loaded.is_live(name) or not loaded.modules[name].SECRETS:
         return own
     try:
         return Secrets(environment.ask(loaded.settings.microblog.port)).only(loaded.modules[name].SECRETS)

@@ -27,6 +27,8 @@ from store.errors import BadInput, NotFound, PhotoRefused, PhotoUnavailable, Sto
 STATIC_DIR = Path(__file__).parent / "static"
 PAGES = (
     "signin",
+    "public",
+    "intake",
     "review",
     "review_lead",
 )
