@@ -13,6 +13,7 @@ from bot.drift import DriftBook
 from bot.faces import FaceBook
 from bot.platforms.base import Platform, PlatformSettings
 from bot.settings import Settings
+from bot.steps.breaker import Breaker
 from bot.steps.tracks import TrackBook
 from ingest.photo import Decoder
 from store.model import Clock
@@ -32,6 +33,7 @@ class PlatformSeat:
     own_handle: str = ""
     quiet_until: datetime | None = None
     checked_handles: dict[int, date] = field(default_factory=dict)
+    breaker: Breaker = field(default_factory=Breaker)
 
 
 @dataclass(frozen=True, slots=True)

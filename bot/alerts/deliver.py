@@ -16,7 +16,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.alerts import redlines
+from bot.alerts import brake, digest, redlines
 from bot.bot import Bot, PlatformSeat
 from bot.log import get
 from bot.steps.each import backoff
@@ -66,11 +66,14 @@ def deliver(bot: Bot, seat: PlatformSeat, limit: int = 50) -> Delivered:
     """One round on one platform: expired leases, reconciling, sending at most ``limit`` messages."""
     with bot.store.write("deliver.leases") as tx:
         alerts.expired_leases(tx, tx.now)
+    if seat.breaker.open_at(bot.clock()):
+        return Delivered(seat.name, stopped=f"left alone for a while: {seat.breaker.why}")
+    digest.propose(bot, seat)
     found = reconcile(bot, seat)
     tally: Counter[str] = Counter()
     stopped = ""
     for _ in range(limit):
-        if bot.stopping.is_set():
+        if bot.stopping.is_set() or seat.breaker.open_at(bot.clock()):
             break
         if seat.quiet_until is not None and seat.quiet_until > bot.clock():
             stopped = f"the platform asked to wait until {seat.quiet_until.astimezone(bot.zone):%H:%M:%S}"
@@ -98,6 +101,7 @@ def _send(bot: Bot, seat: PlatformSeat, alert: Alert) -> str:
     except AlreadySaid:
         return _sent(bot, alert, Sent(None))
     except Doubtful as error:
+        seat.breaker = seat.breaker.after(error, bot.clock())
         with bot.store.write("deliver.unknown") as tx:
             alerts.record_unknown(tx, alert.id, alert.attempt, str(error), not_before=tx.now + _indexing(seat))
         log.warning("doubtful", alert=alert.id, error=str(error))
@@ -105,7 +109,9 @@ def _send(bot: Bot, seat: PlatformSeat, alert: Alert) -> str:
     except (TargetGone, Refused) as error:
         return _stop(bot, alert, "dead", str(error))
     except PlatformError as error:
+        seat.breaker = seat.breaker.after(error, bot.clock())
         return _back(bot, seat, alert, error)
+    seat.breaker = seat.breaker.after(None, bot.clock())
     return _sent(bot, alert, sent)
 
 
@@ -132,7 +138,8 @@ def _stop(bot: Bot, alert: Alert, outcome: str, why: str) -> str:
 def _back(bot: Bot, seat: PlatformSeat, alert: Alert, error: PlatformError) -> str:
     """Certainly not published, and worth trying later: rate limit, token, network."""
     with bot.store.write("deliver.back") as tx:
-        until = error.until if isinstance(error, RateLimited) and error.until is not None else tx.now + backoff(bot, alert.attempt - 1)
+        named = error.until if isinstance(error, RateLimited) else None
+        until = named or tx.now + backoff(bot, alert.attempt - 1)
         alerts.back_to_ready(tx, alert.id, alert.attempt, str(error), not_before=until)
     if isinstance(error, RateLimited | Unauthorised):
         seat.quiet_until = until
@@ -164,7 +171,7 @@ def _last_look(bot: Bot, seat: PlatformSeat, alert: Alert) -> tuple[str, str] | 
         return ("held" if alert.kind is MessageKind.ALERT else "dead"), "the author opted out before this was sent"
     if over:
         return "held", over
-    if alert.kind is MessageKind.ALERT:
+    if alert.kind in (MessageKind.ALERT, MessageKind.DIGEST):
         if not alert.mentions:
             return "held", "nobody is named in this alert"
         wrong = _wrong_mention(bot, seat, alert)
@@ -186,7 +193,12 @@ def _crosses_a_red_line(seat: PlatformSeat, alert: Alert) -> str:
 
 def _over_cap(tx: Tx, bot: Bot, seat: PlatformSeat) -> str:
     """The caps once more, for alerts that were decided together: what counts is what goes out. This one counts itself."""
-    caps = bot.settings.alerts.caps
+    caps, matching, set_brake = bot.settings.alerts.caps, bot.settings.matching, bot.settings.alerts.brake
+    allowed = brake.limit(matching.photos_per_day, matching.high_one_in_photos, set_brake.multiple, set_brake.at_least)
+    decided = alerts.listing(tx, kind=MessageKind.ALERT, limit=allowed + 1)
+    braked = brake.reason(sum(a.created_at >= tx.now - timedelta(days=1) for a in decided), allowed)
+    if braked:
+        return braked
     for hours, cap in ((1, caps.per_hour), (24, caps.per_day)):
         sent = alerts.sent_since(tx, seat.name, MessageKind.ALERT, tx.now - timedelta(hours=hours))
         if sent > cap:
@@ -227,6 +239,7 @@ def reconcile(bot: Bot, seat: PlatformSeat) -> int:
         try:
             own = seat.platform.own_recent(alert.reply_to_id, since)
         except PlatformError as error:
+            seat.breaker = seat.breaker.after(error, bot.clock())
             log.warning("own posts cannot be read", platform=seat.name, error=str(error))
             break
         found += _settle(bot, seat, alert, next((post for post in own if is_same(post, alert)), None))

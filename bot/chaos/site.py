@@ -263,6 +263,7 @@ def settings(port: int) -> dict[str, Any]:
         "alerts": {
             "release": "auto",
             "caps": {"per_hour": 100_000, "per_day": 100_000, "per_official_per_day": 100_000},
+            "brake": {"at_least": 100_000},
             "reconcile_reads": 2,
         },
         "schedule": {"work_every_s": 0.2, "deliver_every_s": 0.2, "attempts": 50, "retry_s": 0.5},

@@ -11,6 +11,7 @@ from bot.commands.common import DEFAULT_CONFIG, EXIT_PLATFORM, ConfigOption, Jso
 from bot.commands.demo import demo, live_lines
 from bot.settings import load_settings
 from bot.steps import housekeeping
+from bot.watch import watching
 from bot.wiring import configure_logs, open_bot, open_store
 from matcher import packs
 from store import status as figures
@@ -31,11 +32,11 @@ def run(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> N
     """Run the bot: poll, match, answer and alert on schedule, until SIGTERM or Ctrl-C. With --json: one object a line."""
     loaded = load_settings(config)
     configure_logs(loaded)
-    with open_bot(loaded) as bot:
+    with open_bot(loaded) as bot, watching(bot, loaded.secrets) as watch:
         say = live_lines(bot, as_json=as_json)
         names = ", ".join(f"{s.name} ({'LIVE' if s.live else 'local'})" for s in bot.seats.values()) or "no platform enabled"
         say(f"suishoupai runs: {names}; alerts.release: {bot.settings.alerts.release}. Ctrl-C ends it.")
-        schedule.run(bot, say)
+        schedule.run(bot, say, watch)
         say("stopped cleanly")
 
 

@@ -18,7 +18,8 @@ log = get("poll")
 
 @dataclass(frozen=True, slots=True)
 class Polled:
-    """How one stream's poll ended. ``outcome`` is "ok", "off", or the error's name: never just "no posts"."""
+    """How one stream's poll ended. ``outcome`` is "ok", "off", "Paused" (the breaker is open) or the error's name, never just
+    "no posts"."""
 
     stream: str
     outcome: str
@@ -41,6 +42,13 @@ def streams(seat: PlatformSeat) -> list[Stream]:
     return found
 
 
+def poll_interval_s(seat: PlatformSeat) -> float:
+    """Seconds between two polls: what the settings ask for, or what the platform's call budget leaves, whichever is longer."""
+    budget = seat.platform.rules.poll_interval_s
+    wanted = float(seat.settings.poll_every_s)
+    return wanted if budget is None else max(wanted, budget(len(streams(seat))))
+
+
 def poll_all(bot: Bot) -> list[Polled]:
     """Poll every stream of every platform once."""
     return [poll(bot, seat, stream) for seat in bot.seats.values() for stream in streams(seat)]
@@ -54,15 +62,20 @@ def poll(bot: Bot, seat: PlatformSeat, stream: Stream) -> Polled:
     Raises:
         StoreError: nothing can be stored; the caller stops the round.
     """
+    if seat.breaker.open_at(bot.clock()):
+        return Polled(stream.key, "Paused", error=f"left alone for a while: {seat.breaker.why}")
     with bot.store.read() as tx:
         state = posts.stream_state(tx, stream)
     reading = _Reading(bot, seat, stream, state)
     try:
         while reading.pages < seat.settings.max_pages and not bot.stopping.is_set():
-            if reading.one_page():
+            last = reading.one_page()
+            seat.breaker = seat.breaker.after(None, bot.clock())
+            if last:
                 return reading.result("ok")
     except PlatformError as error:
         outcome = type(error).__name__
+        seat.breaker = seat.breaker.after(error, bot.clock())
         with bot.store.write("poll.failed") as tx:
             posts.note_poll(tx, stream, outcome, str(error), tx.now)
             if isinstance(error, BadResponse) and reading.resumed and not reading.pages:

@@ -37,6 +37,7 @@ POINTS = [
     "deliver.unknown",
     "reconcile.done",
     "recovered",
+    "drift.kept",
 ]
 """Every named commit that this scene passes. A new one must be added here; the last test sees to it."""
 
