@@ -174,11 +174,18 @@ def of_lead(tx: Tx, lead_id: int) -> list[Pick]:
     return [_pick(row) for row in tx.execute(query.where(family_picks.c.lead_id == lead_id))]
 
 
+def pack_in_use(tx: Tx) -> str:
+    """The pack that found the newest face: for readers who have no engine of their own. Empty where there is no face."""
+    query = select(face_table.c.pack_sha256).order_by(face_table.c.id.desc()).limit(1)
+    return tx.execute(query).scalar() or ""
+
+
 def _base(case: Case) -> Select[tuple[int, datetime | None]]:
     """Faces of open sightings since the child was missing, each once: of the earliest sighting of its photo."""
     first = select(func.min(media.c.post_id)).where(media.c.photo_id == face_table.c.photo_id).scalar_subquery()
     query = (
         select(face_table.c.id, sightings.c.seen_from)
+        .select_from(face_table)
         .join(sightings, sightings.c.post_id == first)
         .where(
             sightings.c.state == SightingState.OPEN.value,
