@@ -11,6 +11,8 @@ set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 venv="$here/.venv"
 py="$venv/bin/python"
+# More BLAS threads than cores to spare make one search slower, not faster (docs/faces.md).
+export OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-1}"
 
 find_python() {
   local name

@@ -6,13 +6,15 @@ import threading
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from matcher.calibrate import BandTargets, Calibration, Calibrator
 from matcher.compare import Outcome, Probe, search
 from matcher.engines.base import Engine, Vector
-from matcher.gallery import Gallery, Vectors
+from matcher.gallery import Gallery, Group, Vectors
 from matcher.quality import template_weight
 from store import cases, gallery
+from store.cases import CaseFields
 from store.session import Tx
 
 
@@ -44,12 +46,15 @@ class FaceBook:
                 return 0
             vectors: dict[int, list[Vector]] = defaultdict(list)
             weights: dict[int, list[float]] = defaultdict(list)
+            taken: dict[int, list[date | None]] = defaultdict(list)
             for face in gallery.gallery(tx, self.pack.sha256, changed):
                 vectors[face.case_id].append(face.vector)
                 weights[face.case_id].append(template_weight(face.norm))
+                taken[face.case_id].append(face.taken_on)
             for case_id in changed:
                 if case_id in vectors:
-                    self.gallery.put(case_id, vectors[case_id], self.pack.sha256, weights[case_id])
+                    group = group_of(cases.get(tx, case_id).fields, taken[case_id])
+                    self.gallery.put(case_id, vectors[case_id], self.pack.sha256, weights[case_id], group)
                 else:
                     self.gallery.remove(case_id)
             self._seq = seq
@@ -63,3 +68,11 @@ class FaceBook:
     def search(self, probes: Sequence[Probe], excluded: Collection[tuple[int, int]]) -> Outcome:
         """Search the faces of one photo among the verified cases; see :func:`matcher.compare.search`."""
         return search(probes, self.gallery, self.calibration, excluded=excluded, keep=self._keep)
+
+
+def group_of(fields: CaseFields, taken_on: Sequence[date | None]) -> Group:
+    """The age group of a case's photos: by the youngest photo's day, or by the day the child was lost; CHILD where unknown."""
+    days = [day for day in taken_on if day is not None] or [day for day in (fields.missing_on,) if day is not None]
+    if fields.birth_on is None or not days:
+        return Group.of_age(None)
+    return Group.of_age((min(days) - fields.birth_on).days / 365.25)

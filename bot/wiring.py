@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 
+import numpy as np
+
 from bot import log
 from bot.alerts.compose import load_templates
 from bot.bot import Bot, PlatformSeat
@@ -15,11 +17,11 @@ from bot.microblog import environment
 from bot.microblog.model import WorldError
 from bot.settings import Loaded, Secrets, Settings
 from ingest.photo import Decoder, PhotoLimits
-from matcher import own_cohort, packs
+from matcher import packs
 from matcher.calibrate import BandTargets
 from matcher.engines.base import Engine, EngineSettings
 from matcher.engines.loading import load as load_engine
-from store import keys
+from store import keys, recognition
 from store.errors import PlatformError, SettingsError, StoreError
 from store.model import Clock
 from store.photos import PhotoFiles
@@ -89,21 +91,22 @@ def open_engine(settings: Settings) -> Engine:
     return opener(EngineSettings(pack_dir, providers=settings.models.providers, threads=settings.models.threads))
 
 
-def open_second(settings: Settings) -> FaceBook | None:
+def open_second(settings: Settings, store: Store) -> FaceBook | None:
     """The engine that must agree (``models.agree_with``), if there is one."""
     name = settings.models.agree_with
     if not name:
         return None
-    return open_face_book(settings.model_copy(update={"models": settings.models.model_copy(update={"pack": name})}))
+    return open_face_book(settings.model_copy(update={"models": settings.models.model_copy(update={"pack": name})}), store)
 
 
-def open_face_book(settings: Settings) -> FaceBook:
-    """The engine with an empty gallery; :meth:`FaceBook.sync` fills it."""
+def open_face_book(settings: Settings, store: Store) -> FaceBook:
+    """The engine with the operator's own cohort, if there is one, and an empty gallery; :meth:`FaceBook.sync` fills it."""
     matching = settings.matching
     targets = BandTargets(matching.high_one_in_photos, matching.review_per_day, matching.photos_per_day)
     engine = open_engine(settings)
-    own = own_cohort.load(packs.find(settings.models.dir, settings.models.pack), engine.pack_sha256)
-    return FaceBook(engine, targets, matching.candidates_kept, own)
+    with store.read() as tx:
+        own = recognition.cohort(tx, engine.pack_sha256)
+    return FaceBook(engine, targets, matching.candidates_kept, np.stack(own) if own else None)
 
 
 def open_platforms(loaded: Loaded, clock: Clock = utc_now) -> dict[str, PlatformSeat]:
@@ -181,7 +184,7 @@ def open_bot(loaded: Loaded, clock: Clock = utc_now) -> Iterator[Bot]:
         stack.enter_context(store.lock_bot())
         decoder = open_decoder(settings)
         stack.callback(decoder.close)
-        faces = open_face_book(settings)
+        faces = open_face_book(settings, store)
         meet_platforms(seats)
-        files, second = open_files(settings, store), open_second(settings)
+        files, second = open_files(settings, store), open_second(settings, store)
         yield Bot(settings, settings.zone, clock, store, files, seats, decoder, faces, templates, second=second)

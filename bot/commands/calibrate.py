@@ -13,11 +13,13 @@ from rich.progress import track
 from bot.commands.common import DEFAULT_CONFIG, ConfigOption, JsonOption, emit_json, err, out, table
 from bot.commands.evaluate_faces import open_pack, targets
 from bot.settings import load_settings
+from bot.wiring import open_store
 from ingest.photo import Decoder
 from matcher import calibrate as calibration
 from matcher import own_cohort, packs
 from matcher.engines.base import Engine, Vector
 from matcher.gallery import Vectors
+from store import audit, recognition
 from store.errors import BadInput, PhotoRefused
 from store.model import FaceQuality
 
@@ -38,16 +40,23 @@ def calibrate(
 ) -> None:
     """Show what score begins each band, at growing gallery sizes; with --cohort, first take in your own strangers.
 
-    Only vectors are kept, beside the model pack; the photos are not. Registered children must not be among them.
+    Only vectors are kept, sealed, in the store; the photos are not. Registered children must not be among them.
     """
-    settings = load_settings(config).settings
+    loaded = load_settings(config)
+    settings = loaded.settings
     pack = packs.check(packs.find(settings.models.dir, settings.models.pack))
+    store = open_store(loaded)
     if cohort is not None:
         engine = open_pack(settings)
         vectors = np.stack(list(_vectors(engine, cohort, show=not as_json)) or [np.zeros(engine.dimension, np.float32)])
-        vectors = own_cohort.different(vectors, calibration.same_person(pack.name))
-        own_cohort.save(pack.path, pack.sha256, vectors)
-    own = own_cohort.load(pack.path, pack.sha256)
+        strangers = own_cohort.checked(vectors, calibration.same_person(pack.name))
+        with store.write("cohort.kept") as tx:
+            recognition.replace_cohort(tx, pack.sha256, list(strangers))
+            audit.append(tx, who="operator", what="cohort.kept", object=pack.name, details={"strangers": len(strangers)})
+    with store.read() as tx:
+        kept = recognition.cohort(tx, pack.sha256)
+    store.close()
+    own = np.stack(kept) if kept else None
     rows = _rows(pack, own, targets(settings))
     if as_json:
         emit_json({"pack": pack.name, "own_cohort": 0 if own is None else len(own), "bands": rows})

@@ -142,7 +142,7 @@ def embed(
             open_files(settings, store),
             open_platforms(loaded),
             decoder,
-            open_face_book(settings),
+            open_face_book(settings, store),
             load_templates(settings.alerts.templates_dir),
         )
         cases = housekeeping.embed_case_photos(bot)

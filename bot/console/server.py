@@ -33,7 +33,7 @@ def open_parts(loaded: Loaded, clock: Clock = wiring.utc_now) -> Iterator[Parts]
     try:
         with wiring.open_decoder(loaded.settings) as decoder:
             files = wiring.open_files(loaded.settings, store)
-            yield Parts(loaded, store, files, decoder, clock, wiring.open_face_book(loaded.settings))
+            yield Parts(loaded, store, files, decoder, clock, wiring.open_face_book(loaded.settings, store))
     finally:
         store.close()
 
