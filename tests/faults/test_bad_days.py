@@ -111,7 +111,7 @@ def test_a_running_bot_outlives_a_locked_database(
     microblog: Microblog,
     photos: dict[str, DemoPhoto],
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Another program holds the database: the bot says that it is locked, and answers once it is free."""
     monkeypatch.setattr(dialect, "_SQLITE_PRAGMAS", ("PRAGMA busy_timeout=50", *dialect._SQLITE_PRAGMAS[1:]))
@@ -119,17 +119,10 @@ def test_a_running_bot_outlives_a_locked_database(
         lines: list[str] = []
         schedule = _at_work(bot, lines)
         other = sqlite3.connect(bot.store.path, isolation_level=None, timeout=PATIENCE_S)
-        said = ""
         try:
             other.execute("BEGIN IMMEDIATE")
             post(tools, microblog, photos)
-
-            def told() -> bool:
-                nonlocal said
-                said += capsys.readouterr().err
-                return "locked" in said
-
-            wait_for(told)
+            wait_for(lambda: "database is locked by another process" in caplog.text)
             assert microblog.world.ledger.publications == []
             other.execute("ROLLBACK")
             wait_for(lambda: len(microblog.world.ledger.publications) == 1)
