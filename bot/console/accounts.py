@@ -90,9 +90,9 @@ def base32(secret: bytes) -> str:
     return base64.b32encode(secret).decode("ascii").rstrip("=")
 
 
-def enrolment_uri(parts: Parts, user: User, secret: bytes) -> str:
+def enrolment_uri(user: User, secret: bytes) -> str:
     """The ``otpauth:`` address that the QR code holds."""
-    return pyotp.TOTP(base32(secret)).provisioning_uri(name=user.login, issuer_name=parts.settings.campaign.name)
+    return pyotp.TOTP(base32(secret)).provisioning_uri(name=user.login, issuer_name="suishoupai")
 
 
 def check_password(password: str, login: str) -> str:

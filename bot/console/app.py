@@ -31,6 +31,7 @@ PAGES = (
     "intake",
     "review",
     "review_lead",
+    "people",
 )
 """The page modules of this folder, in the order of the navigation; each has ``routes(parts)`` and ``NAV``."""
 

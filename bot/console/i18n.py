@@ -80,6 +80,11 @@ def words(request: Request) -> Words:
     return words_in(language(request))
 
 
+def translate(request: Request, text: str, **values: object) -> str:
+    """``text`` for this request's reader, where one text is all that is needed."""
+    return words(request)(text, **values)
+
+
 def babel_locale(lang: str) -> Locale:
     """The locale in which dates and numbers are written."""
     return Locale.parse({"zh": "zh_Hans_CN", "en": "en_GB"}[lang])

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bot.console import reviewdesk
-from bot.console.i18n import Words, words
+from bot.console.i18n import Words, translate, words
 from bot.console.parts import NavEntry, Parts, Role, current, form_of, parts_of
 from bot.console.photoview import photo_view
 from bot.console.render import go, render
@@ -99,7 +99,7 @@ def verdict_of(request: Request) -> Verdict:
     try:
         return Verdict(str(form_of(request).get("verdict", "")))
     except ValueError as error:
-        raise BadInput(words(request)("Choose one of the answers.")) from error
+        raise BadInput(translate(request, "Choose one of the answers.")) from error
 
 
 def _checklist(request: Request) -> dict[str, str]:
@@ -222,7 +222,7 @@ def right_photo(request: Request) -> Response:
     """A face of the case, or with ``?whole`` its photo."""
     rights, number = _task(request).rights, request.path_params["number"]
     if number >= len(rights):
-        raise NotFound(words(request)("There is no such photo."))
+        raise NotFound(translate(request, "There is no such photo."))
     return view(request, rights[number])
 
 

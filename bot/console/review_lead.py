@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from bot.console import reviewdesk
-from bot.console.i18n import words
+from bot.console.i18n import translate, words
 from bot.console.parts import Forbidden, NavEntry, Parts, Role, current, parts_of
 from bot.console.render import go, render
 from bot.console.review import ages, context, note_of, verdict_of, view
@@ -85,7 +85,7 @@ def right_photo(request: Request) -> Response:
     """A face of the case, or with ``?whole`` its photo."""
     rights, number = _task(request).rights, request.path_params["photo"]
     if number >= len(rights):
-        raise NotFound(words(request)("There is no such photo."))
+        raise NotFound(translate(request, "There is no such photo."))
     return view(request, rights[number])
 
 
@@ -95,7 +95,7 @@ def _task(request: Request) -> Task:
     with parts_of(request).store.read() as tx:
         task = reviewdesk.of_candidate(tx, number)
         if not reviews.passed_on(tx, number, current(request).divisions):
-            raise Forbidden(words(request)("This pair was not passed to you, or is decided."))
+            raise Forbidden(translate(request, "This pair was not passed to you, or is decided."))
         return task
 
 

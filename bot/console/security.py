@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bot.console.i18n import words
+from bot.console.i18n import translate
 from bot.console.parts import Forbidden, Parts, Person, Role, parts_of, person_of
 from store import people
 
@@ -99,7 +99,7 @@ def require(*roles: Role, max_body: int = FORM_BYTES) -> Callable[[Handler], End
             if person is None:
                 return _to_sign_in(request)
             if roles and not person.has(*roles):
-                raise Forbidden(words(request)("This page is not part of your role."))
+                raise Forbidden(translate(request, "This page is not part of your role."))
             return await _run(request, handler, max_body)
 
         return endpoint
@@ -197,7 +197,7 @@ def check_csrf(request: Request, given: str) -> None:
     origin = request.headers.get("origin")
     foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
     if foreign or not hmac.compare_digest(csrf_token(request).encode(), given.encode()):
-        raise Forbidden(words(request)("This form is no longer valid. Go back, load the page anew and send it again."))
+        raise Forbidden(translate(request, "This form is no longer valid. Go back, load the page anew and send it again."))
 
 
 # --- cookies -------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, NoMatchFound, Route
 
 from bot.console import accounts, i18n
-from bot.console.i18n import words
+from bot.console.i18n import translate, words
 from bot.console.parts import NavEntry, Parts, Person, current, form_of, parts_of, templates_of
 from bot.console.render import go, render
 from bot.console.security import cookie_names, everyone, require, safe_path, set_cookie
@@ -80,7 +80,7 @@ def _begin(request: Request, entered: accounts.Entered, path: str, notice: str =
 def sign_out(request: Request) -> Response:
     """End this session."""
     parts = parts_of(request)
-    response = go(request, "/signin", words(request)("You are signed out."))
+    response = go(request, "/signin", translate(request, "You are signed out."))
     person: Person | None = request.state.person
     if person is not None:
         with parts.store.write("console.sign_out") as tx:
@@ -97,7 +97,7 @@ def sign_out_everywhere(request: Request) -> Response:
     with parts_of(request).store.write("console.sign_out") as tx:
         people.end_sessions(tx, person.id)
         audit.append(tx, who=person.login, what="console.signed_out_everywhere", object=f"user:{person.login}")
-    return go(request, "/signin", words(request)("You are signed out on every device."))
+    return go(request, "/signin", translate(request, "You are signed out on every device."))
 
 
 @everyone()
@@ -146,7 +146,7 @@ def _welcome(request: Request, problem: str) -> Response:
         secret = people.totp_secret(tx, user.id) if user is not None else None
     if user is None or secret is None:
         return render(request, "signin_gone.html", 404)
-    code = segno.make(accounts.enrolment_uri(parts, user, secret), error="m")
+    code = segno.make(accounts.enrolment_uri(user, secret), error="m")
     drawn = code.svg_inline(scale=5, dark="#000", light="#fff", border=3, omitsize=True)
     spaced = " ".join(accounts.base32(secret)[i : i + 4] for i in range(0, 32, 4))
     status = 400 if problem else 200
