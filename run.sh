@@ -5,6 +5,7 @@
 #   ./run.sh check             the same without pytest
 #   ./run.sh bench [NAME]      measurements, as ratios against a yardstick taken in the same run
 #   ./run.sh chaos [--rounds N]  the real bot killed N times, and an auditor who compares its memory with what was said
+#   ./run.sh screenshots       a picture of every console page over the demo's data, into docs/pictures
 #   ./run.sh run               the scheduler, with config.yaml
 #   ./run.sh ANYTHING ELSE     handed to the command line: ./run.sh cases list
 set -euo pipefail
@@ -75,13 +76,17 @@ case "$word" in
     exec "$py" -m pytest "$@"
     ;;
   check) checks ;;
+  screenshots)
+    browser
+    exec "$venv/bin/suishoupai" screenshots "$@"
+    ;;
   bench)
     yardsticks
     exec "$py" -m bot.bench "$@"
     ;;
   chaos) exec "$py" -m bot.chaos "$@" ;;
   help | -h | --help)
-    sed -n '2,10s/^# \{0,1\}//p' "$here/run.sh"
+    sed -n '2,11s/^# \{0,1\}//p' "$here/run.sh"
     exec "$venv/bin/suishoupai" --help
     ;;
   *) exec "$venv/bin/suishoupai" "$word" "$@" ;;

@@ -16,6 +16,7 @@ from bot.commands import (
     matches,
     models,
     officials,
+    screenshots,
     sightings,
     tracks,
 )
@@ -35,7 +36,7 @@ def build() -> typer.Typer:
         rich_markup_mode="markdown",
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for module in (live, doctor, calibrate, extract, keeping, console):
+    for module in (live, doctor, calibrate, extract, keeping, console, screenshots):
         module.register(app)
     for name, module in (
         ("cases", cases),

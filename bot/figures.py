@@ -34,14 +34,15 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What anybody may read. ``elsewhere`` is the pooled rest by measure, None where even that would say too much (or is 0).
+    """What anybody may read. ``elsewhere`` is what a month's small cells make together, by (month, measure), where that tells
+    nothing about any of them.
 
     ``total`` is the sum of what is shown, ``elsewhere`` included: it is never more than the truth, and may be less.
     """
 
     at: datetime
     cells: tuple[Cell, ...]
-    elsewhere: Mapping[str, int | None]
+    elsewhere: Mapping[tuple[str, str], int]
     total: Mapping[str, int]
 
     def by_province(self) -> dict[str, dict[str, int]]:
@@ -49,8 +50,11 @@ class Published:
         return self._sums(lambda cell: cell.province)
 
     def by_month(self) -> dict[str, dict[str, int]]:
-        """Sums of the shown cells by month, newest first."""
-        return dict(sorted(self._sums(lambda cell: cell.month).items(), reverse=True))
+        """What is shown by month, the pooled rest included, newest first."""
+        found = self._sums(lambda cell: cell.month)
+        for (month, measure), number in self.elsewhere.items():
+            found[month][measure] += number
+        return dict(sorted(found.items(), reverse=True))
 
     def _sums(self, key: Any) -> dict[str, dict[str, int]]:
         found: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(MEASURES, 0))
@@ -62,23 +66,26 @@ class Published:
 def publish(counts: Iterable[Count], at: datetime) -> Published:
     """What may be shown of ``counts``."""
     cells: list[Cell] = []
-    held: dict[str, list[int]] = {measure: [] for measure in MEASURES}
+    held: dict[tuple[str, str], list[int]] = defaultdict(list)
     for count in sorted(counts, key=lambda c: (c.month, c.province, c.measure)):
         if count.number <= 0:
             continue
         shown = count.number >= SMALLEST
         cells.append(Cell(count.province, count.month, count.measure, count.number if shown else None))
         if not shown:
-            held[count.measure].append(count.number)
-    elsewhere = {measure: _pooled(rest) for measure, rest in held.items()}
-    total = {m: sum(c.number or 0 for c in cells if c.measure == m) + (elsewhere[m] or 0) for m in MEASURES}
+            held[count.month, count.measure].append(count.number)
+    elsewhere = {key: sum(rest) for key, rest in held.items() if not _telling(rest)}
+    total = dict.fromkeys(MEASURES, 0)
+    for cell in cells:
+        total[cell.measure] += cell.number or 0
+    for (_, measure), number in elsewhere.items():
+        total[measure] += number
     return Published(at, tuple(cells), elsewhere, total)
 
 
-def _pooled(rest: list[int]) -> int | None:
-    """The sum of what is held back, where no single cell follows from it: not all of them one, not all of them the largest."""
-    telling = len(rest) < 2 or sum(rest) < SMALLEST or sum(rest) in (len(rest), len(rest) * (SMALLEST - 1))
-    return None if telling else sum(rest)
+def _telling(rest: list[int]) -> bool:
+    """Whether the sum of these held-back cells tells one of them: a lone one, all of them one, or all of them the largest."""
+    return len(rest) < 2 or sum(rest) < SMALLEST or sum(rest) in (len(rest), len(rest) * (SMALLEST - 1))
 
 
 def as_json(published: Published, names: Mapping[str, str]) -> dict[str, Any]:
@@ -87,7 +94,7 @@ def as_json(published: Published, names: Mapping[str, str]) -> dict[str, Any]:
         "at": published.at.isoformat(),
         "smallest": SMALLEST,
         "total": dict(published.total),
-        "elsewhere": dict(published.elsewhere),
+        "elsewhere": [{"month": month, "measure": m, "number": n} for (month, m), n in sorted(published.elsewhere.items())],
         "cells": [
             {
                 "province": cell.province,

@@ -156,7 +156,16 @@ def document(server: str) -> dict[str, Any]:
     """The feeds, described for machines."""
     numbers = {"type": "object", "required": list(MEASURES), "additionalProperties": False}
     whole = {measure: {"type": "integer", "minimum": 0} for measure in MEASURES}
-    maybe = {measure: {"type": ["integer", "null"], "minimum": SMALLEST} for measure in MEASURES}
+    pooled = {
+        "type": "object",
+        "required": ["month", "measure", "number"],
+        "additionalProperties": False,
+        "properties": {
+            "month": {"type": "string"},
+            "measure": {"enum": list(MEASURES)},
+            "number": {"type": "integer", "minimum": SMALLEST, "description": "What the month's held-back cells make together."},
+        },
+    }
     cell = {
         "type": "object",
         "required": ["province", "name", "month", "measure", "number", "suppressed"],
@@ -178,7 +187,7 @@ def document(server: str) -> dict[str, Any]:
             "at": {"type": "string", "format": "date-time"},
             "smallest": {"const": SMALLEST},
             "total": {**numbers, "properties": whole},
-            "elsewhere": {**numbers, "properties": maybe},
+            "elsewhere": {"type": "array", "items": pooled},
             "cells": {"type": "array", "items": cell},
         },
     }
