@@ -1,7 +1,7 @@
 """What the words around a name say about it: is it where the child was seen, where somebody comes from, or no place at all?
 
-Each check looks at a bounded window, so reading a text costs time in proportion to its length. The lists below are alternations,
-one alternative a word; a blank separates them.
+Each check looks at a bounded window, so reading a text costs time in proportion to its length. The words themselves stand in
+:mod:`ingest.places.surroundings`.
 """
 
 from __future__ import annotations
@@ -10,167 +10,15 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from ingest.places import surroundings as say
+
 Verdict = Literal[
     "sighting", "plain", "origin", "destination", "road", "institution", "goods", "person", "missing", "appeal", "feature",
-    "general",
+    "general", "staff",
 ]  # fmt: skip
 
 WINDOW = 14
 """Characters looked at on either side."""
-
-SURNAMES = frozenset(
-    "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田"
-    "任姜范石姚谭廖邹熊金陆郝孔崔康毛邱秦江史顾侯邵孟龙段雷钱汤尹黎易常武乔贺赖龚"
-)
-
-IN_CLAUSE = r"[^，,。；;!！?？\n\x00]"
-
-
-def _any(words: str) -> str:
-    """``"甲 乙"`` -> ``(?:甲|乙)``; each word may be a pattern of its own."""
-    return "(?:" + "|".join(words.split()) + ")"
-
-
-# --- behind the name ------------------------------------------------------------------------------------------------
-
-_AFTER_ROAD = re.compile(
-    r"(?:新|老)?(?:[东西南北中]{0,2}|[一二三四五六七八九](?!一)|第[一二三])"
-    r"(?:路(?![边上过旁人遇])|街(?![头上边坊]|道(?!口))|大街(?!小巷|上)|大道|道(?![具理路德歉谢出])|巷(?!子)|弄|胡同|门(?![口前外诊])|桥(?!头))"
-)
-_AFTER_ORIGIN = re.compile(
-    _any("市 省 县 那边 这边 一带 附近 农村 山区")
-    + "?的?"
-    + _any(
-        "口音 籍 户口 户籍 老乡 方言 人(?![民行才流多群工间山]) 话(?![，,。说]) 娃 伢 妹子 小伙(?!伴) 老表 佬 大妈 大叔 大姐"
-        " 大嫂 夫妇 夫妻 女人 男人 妇女 男子 女子 小孩 孩子 男孩 女孩 来的 过来的 老家 寻亲"
-        " 寻子 家长"
-        " 父母 家属 被拐 被抢 被偷 失踪 走失 丢失 走丢 拐来"
-    )
-)
-_SEEN_OR_SUSPECTED = _any("看 见 发现 遇 碰 出现 现身 乞讨 街头 疑似 怀疑 像 可能 有")
-_AFTER_MISSING = re.compile(
-    rf"(?:(?!{_SEEN_OR_SUSPECTED}){IN_CLAUSE}){{0,10}}?"
-    + _any("走失 走丢 丢失 失踪 失散 被拐 被抢 被偷 被骗 被人抱走 抱走 不见了 出生 丢了 丢的")
-)
-_PLACE_AT_SCHOOL = rf"{IN_CLAUSE}{{0,8}}(?:门口?|附近|旁边?|对面|校门|外面?|站|路口)"
-_AFTER_INSTITUTION = re.compile(
-    "[市省]?"
-    + _any(
-        rf"[市省县区]?公安(?!门|局?{IN_CLAUSE}{{0,4}}门口)"
-        " 交警 民警 日报 晚报 晨报 都市报 商报 青年报 电视台 卫视 新闻 发布 微博 热线"
-        " 高法 高院 法院 检察院 公安厅 省委 市委 团委 妇联 广播电台 交通广播 生活频道 民政局 救助站的 市政府 银行 航空 电信"
-        " 移动公司 联通 地产 房产 旅游 股市 商会 同乡会 户外 车友 [^，,。]{0,2}队(?![伍列])"
-        " 战役 起义 梆子 府志 网(?![吧球])"
-        rf" (?:大学|医科|师范|理工|交通|科技|工业|农业|外国语|财经|职业)(?!{_PLACE_AT_SCHOOL})(?!城)"
-    )
-)
-_AFTER_GOODS = re.compile(
-    _any(
-        "鸡饭 拉面 火锅 小面 米粉 烧饼 烤鸭 小吃 菜馆 菜(?![市场]) 酒家 酒楼 大酒店 饭店 饭馆 面馆 包子 凉皮 肉夹馍 泡馍 特产"
-        " 啤酒"
-        " 香烟 牌照 牌子? 时间 大排档 大牌档 料理 餐厅 宾馆 风味 产的 制造"
-    )
-)
-_AFTER_DESTINATION = re.compile(
-    r"的?(?:[a-z]?\d{1,4}次?)?"
-    + _any("火车 列车 动车 高铁 航班 飞机 大巴(?!扎) 班车 客车 机票 车票")
-    + "(?![东西南北]?站|上)|(?:方向|方面)"
-)
-_AFTER_GENERAL = re.compile(_any("这样的? 这种 那样的? 之类 等地 等城市 等大城市 等一?些"))
-_AFTER_FEATURE = re.compile(
-    _any(
-        "大?广场 公园 大厦 大酒店 酒店 宾馆 商场 商城 百货 影城 影院 大?桥 山 湖 寺 塔 楼 庙 医院 中学 小学 学校 大?市场 花园"
-        " 小区 新村"
-        " 超市 购物 体育 会展"
-    )
-)
-_AFTER_IS = re.compile(_any("市 省 县 那边 一带 附近 农村") + r"?的(?:[，,。！!？?;；\s\x00]|$)")
-_AFTER_WHO = re.compile(rf"{IN_CLAUSE}{{0,4}}?" + _any("见过 看到过 遇到过 认识 知道"))
-_AFTER_FROM = re.compile(rf"{IN_CLAUSE}{{0,6}}?" + _any("来 到 被 带 拐 过来 逃 流浪 乘 坐"))
-_AFTER_APPEAL = re.compile(
-    _any("市 省 地区 那边 本地 当地")
-    + "?的?"
-    + _any("朋友 网友 博友 亲 兄弟 童鞋 同学 同城 小?伙伴 志愿者 义工 好心人 热心人 市民 媒体 警方 警察")
-    + "们?"
-)
-_AFTER_PLACE = re.compile(
-    "[市县区省]?"
-    + _any(
-        "城区 市区 街头 街上 街边 路边 老?火车 汽车(?:总|客运)?站 长途 客运 高铁 动车 地铁 轻轨 公交 机场 车站 [东西南北]站"
-        " 市中心"
-        " 市里 城里 县城 口岸 码头 看到 看见 见到 遇到 遇见 发现 碰到 出现 乞讨 某"
-    )
-)
-_AFTER_NAMED = re.compile("[市县区]?" + _any("站 大?广场 公园 商场 商城 医院 学校 天桥 步行街 商业 夜市 菜市场 超市 小区"))
-_AFTER_STREET = re.compile(
-    r"[\u4e00-\u9fff]{0,6}?(?<![的了在请很是有把])"
-    + _any("路 街 大道 广场 步行街 公园 商城 市场 商场 超市 医院 天桥 车站 大厦 城 楼 店 门口 附近 旁边")
-)
-_AFTER_EDGE = re.compile(r"[，,。；;!！?？\n【\[（(：:|｜\x00、\s]|$")
-
-# --- before the name ------------------------------------------------------------------------------------------------
-
-_BEFORE_ORIGIN = re.compile(
-    _any(
-        "来自 (?<![在回])老家(?:是|在)? (?<![大国专商店酒人厂])家(?:是|在|住) 籍贯(?:是|为)? 祖籍 户口(?:在|是)? 原籍"
-        " 出生(?:于|在)"
-        " 自称是? 说(?:自己|他|她)?(?:是|来自) 口音(?:像|是) (?<!好)像是?(?!在) 被拐自 是不是 家乡"
-    )
-    + rf"{IN_CLAUSE}{{0,3}}$"
-)
-_BEFORE_MISSING = re.compile(_any("走失 走丢 失踪 丢失 被拐 被抢 失散") + "(?:于|在|地点?|地方)?[:：是]*$")
-_BEFORE_NOT = re.compile(_any("不是 没在 不在") + "$")
-_BEFORE_IS = re.compile(rf"(?<![点置址标能该像概])是{IN_CLAUSE}{{0,4}}$")
-_BEFORE_SOMEBODY_IS = re.compile(
-    _any("孩子? 女孩 男孩 妈妈? 母亲 女人 妇女 老人 老太太? 老头 爸爸? 父亲 大人 男人 家人 [他她]")
-    + rf"们?(?:可能|应该|好像|都|也)?是{IN_CLAUSE}{{0,4}}$"
-)
-_BEFORE_THANKS = re.compile(_any("感谢 谢谢 多谢 致谢") + "$")
-_BEFORE_WHO = re.compile(r"谁(?:知道|曾|曾经|最近)?在?$")
-_BEFORE_FROM = re.compile(r"[从由自]$")
-_BEFORE_DESTINATION = re.compile(
-    _any(
-        "下次再?[去到来] 以后再?[去到来在] 去过 到过 离开 开往 去往 飞往 前往 发往 驶往 送回 送往 寄到 要去 想去 准备去 打算去 回"
-        " 拐去 转发到 转给 卖往"
-    )
-    + "$"
-)
-_BEFORE_SIGHTING = re.compile(
-    _any("在 喺 佇 于 位于 到了? (?:地点|位置|坐标|地址)[:：是]? 出现在? 流落 路过 经过 途经 途径 逛 现身 📍 ◎ @")
-    + r"\s?[“\"《（(]?$"
-)
-_BEFORE_EDGE = re.compile(r"(?:^|[^\w])\s*$")
-_BEFORE_PERSON = re.compile(
-    _any(
-        "朋友 同事 同学 记者 网友 老师 由 叫 名叫 是 请 联系 联系人 感谢 谢谢 警官 义工 司机 家长 博主 作者 摄影 姓名[:：]? 和 跟"
-        " 与 让 给 找 问 听 据"
-        r" [，,。；;\s(（:：\x00] ^"
-    )
-    + "$"
-)
-_AFTER_PERSON = re.compile(_any(r"先生 女士 老师 同学 小姐 叔叔 阿姨 大哥 大姐 说 拍 警官 \d{5,}"))
-_HEDGE = re.compile(
-    _any(
-        "应该 好像 可能 大概 也许 似乎 疑似 怀疑 听说 据说 有人说 网友说 不确定 不知道 不记得 忘了 貌似 估计"
-    )
-    + rf"{IN_CLAUSE}{{0,6}}$"
-)
-
-# --- English --------------------------------------------------------------------------------------------------------
-
-_EN_BEFORE_ORIGIN = re.compile(r"\b(?:from|born in|native of|accent of|missing (?:in|from)|kidnapped (?:in|from)|lost in|to)\s$")
-_EN_BEFORE_SIGHTING = re.compile(
-    r"(?:\b(?:in|at|near|around|outside|inside|of|on|zai)\s|[,.;:!?]\s|^\s*|[\u4e00-\u9fff，。\x00]\s?)$"
-)
-_EN_HEDGE = re.compile(r"\b(?:maybe|perhaps|probably|possibly|not sure|i think|might be|may be|could be)\b[^.!?]{0,8}$")
-_EN_AFTER_ROAD = re.compile(
-    r"\s(?:(?:east|west|south|north|middle|dong|xi|nan|bei|zhong)\s)?"
-    r"(?:road|rd|street|st|avenue|ave|lu|jie|dajie|dadao|lane|square|park|hotel|restaurant|bridge)\b"
-)
-_EN_AFTER_OTHER = re.compile(
-    r"\s(?:accent|kid|boy|girl|child|woman|man|people(?!'s)|dialect|police|time|duck|noodles?|fried|rice|hotpot|beer|dumplings?|daily|airlines|native"
-    r"|university(?!.{0,8}(?:gate|campus|station)))\b|[-\s]born\b"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,23 +35,29 @@ class Cue:
 
 
 _REFUSALS: tuple[tuple[re.Pattern[str], Verdict], ...] = (
-    (_AFTER_ORIGIN, "origin"),
-    (_AFTER_INSTITUTION, "institution"),
-    (_AFTER_GOODS, "goods"),
-    (_AFTER_DESTINATION, "destination"),
-    (_AFTER_MISSING, "missing"),
-    (_AFTER_GENERAL, "general"),
+    (say.AFTER_ORIGIN, "origin"),
+    (say.AFTER_INSTITUTION, "institution"),
+    (say.AFTER_STAFF, "staff"),
+    (say.AFTER_GOODS, "goods"),
+    (say.AFTER_DESTINATION, "destination"),
+    (say.AFTER_MISSING, "missing"),
+    (say.AFTER_GENERAL, "general"),
 )
 _REFUSALS_BEFORE: tuple[tuple[re.Pattern[str], re.Pattern[str] | None, Verdict], ...] = (
-    (_BEFORE_ORIGIN, None, "origin"),
-    (_BEFORE_SOMEBODY_IS, None, "origin"),
-    (_BEFORE_IS, _AFTER_IS, "origin"),
-    (_BEFORE_FROM, _AFTER_FROM, "origin"),
-    (_BEFORE_MISSING, None, "missing"),
-    (_BEFORE_NOT, None, "general"),
-    (_BEFORE_DESTINATION, None, "destination"),
-    (_BEFORE_THANKS, None, "person"),
-    (_BEFORE_WHO, _AFTER_WHO, "appeal"),
+    (say.BEFORE_ORIGIN, None, "origin"),
+    (say.BEFORE_SOMEBODY_IS, None, "origin"),
+    (say.BEFORE_IS, say.AFTER_IS, "origin"),
+    (say.BEFORE_FROM, say.AFTER_FROM, "origin"),
+    (say.BEFORE_MISSING, None, "missing"),
+    (say.BEFORE_NOT, None, "general"),
+    (say.BEFORE_DESTINATION, None, "destination"),
+    (say.BEFORE_THANKS, None, "person"),
+    (say.BEFORE_WHO, say.AFTER_WHO, "appeal"),
+    (say.BEFORE_FAMILY, say.AFTER_WORK, "origin"),
+    (say.BEFORE_SPEECH, say.AFTER_SPEECH, "origin"),
+    (say.BEFORE_GO, say.AFTER_VEHICLE, "destination"),
+    (say.BEFORE_WRITTEN, None, "general"),
+    (say.BEFORE_FUTURE, None, "destination"),
 )
 
 
@@ -218,7 +72,7 @@ def judge(prose: str, start: int, end: int, *, feature: bool = False) -> Cue:
     if prose[start].isascii():
         return _judge_english(prose, end, before)
     if feature:
-        found = _AFTER_FEATURE.match(prose, end, end + WINDOW)
+        found = say.AFTER_FEATURE.match(prose, end, end + WINDOW)
         if found:
             return Cue("feature", found.group())
     return _refusal(prose, start, end, before) or _support(prose, end, before)
@@ -228,9 +82,13 @@ def _refusal(prose: str, start: int, end: int, before: str) -> Cue | None:
     """Why the name is not where the child was seen; None where nothing says so."""
     whole = prose[end - 1] in "市县区省旗盟" and end - start > 2
     if not whole:
-        found = _AFTER_ROAD.match(prose, end, end + WINDOW)
+        found = say.AFTER_ROAD.match(prose, end, end + WINDOW)
         if found:
             return Cue("road", found.group())
+    if prose[end - 2 : end] in ("大学", "学院", "医院"):
+        found = say.STAFF_OF_IT.match(prose, end, end + WINDOW)
+        if found:
+            return Cue("staff", found.group())
     for pattern, verdict in _REFUSALS:
         found = pattern.match(prose, end, end + WINDOW)
         if found:
@@ -249,35 +107,40 @@ def _refusal(prose: str, start: int, end: int, before: str) -> Cue | None:
 
 def _support(prose: str, end: int, before: str) -> Cue:
     """What says that the name is a place: a preposition, a place word behind it, or that it stands by itself."""
-    found = _AFTER_APPEAL.match(prose, end, end + WINDOW)
+    found = say.AFTER_APPEAL.match(prose, end, end + WINDOW)
     if found:
         return Cue("plain", found.group())
-    hedged = _HEDGE.search(before) is not None
-    found = _BEFORE_SIGHTING.search(before) or _AFTER_PLACE.match(prose, end, end + WINDOW)
+    hedged = bool(
+        say.HEDGE.search(before)
+        or say.BEFORE_HAVE.search(before)
+        or say.AFTER_ON_ROAD.match(prose, end)  # 在广州路上: on a road of 广州, or on the road called after it
+        or say.AFTER_UNSURE.match(prose, end, end + WINDOW)
+    )
+    found = say.BEFORE_SIGHTING.search(before) or say.AFTER_PLACE.match(prose, end, end + WINDOW)
     if found:
         return Cue("sighting", found.group().strip(), strong=True, hedged=hedged)
-    named = _AFTER_NAMED.match(prose, end, end + WINDOW)
+    named = say.AFTER_NAMED.match(prose, end, end + WINDOW)
     because = named.group() if named else ""
-    if _BEFORE_EDGE.search(before):
-        by_itself = _AFTER_EDGE.match(prose, end) or (_AFTER_STREET.match(prose, end, end + WINDOW) and not named)
+    if say.BEFORE_EDGE.search(before):
+        by_itself = say.AFTER_EDGE.match(prose, end) or (say.AFTER_STREET.match(prose, end, end + WINDOW) and not named)
         return Cue("sighting", because, strong=bool(by_itself))
     return Cue("sighting" if named else "plain", because, hedged=hedged)
 
 
 def _judge_english(prose: str, end: int, before: str) -> Cue:
-    found = _EN_AFTER_ROAD.match(prose, end, end + WINDOW)
+    found = say.EN_AFTER_ROAD.match(prose, end, end + WINDOW)
     if found:
         return Cue("road", found.group())
-    found = _EN_AFTER_OTHER.match(prose, end, end + 2 * WINDOW) or _EN_BEFORE_ORIGIN.search(before)
+    found = say.EN_AFTER_OTHER.match(prose, end, end + 2 * WINDOW) or say.EN_BEFORE_ORIGIN.search(before)
     if found:
         return Cue("origin", found.group())
-    hedged = _EN_HEDGE.search(before) is not None
-    found = _EN_BEFORE_SIGHTING.search(before)
+    hedged = say.EN_HEDGE.search(before) is not None
+    found = say.EN_BEFORE_SIGHTING.search(before)
     return Cue("sighting", found.group().strip(), strong=True, hedged=hedged) if found else Cue("plain", hedged=hedged)
 
 
 def _is_person(prose: str, start: int, end: int, before: str) -> bool:
     """``朋友王长春昨晚``: a surname right before a two-character name, behind a word that announces a person."""
-    if end - start != 2 or not before or before[-1] not in SURNAMES:
+    if end - start != 2 or not before or before[-1] not in say.SURNAMES:
         return False
-    return bool(_BEFORE_PERSON.search(before[:-1]) or _AFTER_PERSON.match(prose, end, end + WINDOW))
+    return bool(say.BEFORE_PERSON.search(before[:-1]) or say.AFTER_PERSON.match(prose, end, end + WINDOW))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ingest.divisions import table
 from ingest.places.cues import Cue, judge
 from ingest.places.lexicon import Name, Sense, lexicon
 from ingest.places.normalise import Prose
@@ -17,6 +18,7 @@ REASONS = {
     "person": "is part of a person's name, or is thanked",
     "appeal": "is where the writer asks for witnesses",
     "missing": "is where somebody went missing",
+    "staff": "says where somebody works or studies",
     "general": "is said of another place or of places in general",
     "feature": "is part of a square's, park's or building's name",
 }
@@ -66,17 +68,26 @@ def find(prose: Prose) -> tuple[list[Mention], list[Mention]]:
         if kind == "hashtag":
             inside = prose.plain[start:end]
             found += [(name, start + a, start + b, True) for name, a, b in lexicon().find(inside)]
-    starts = {start for name, start, _, _ in found if name.senses}
+    starts = {start: name for name, start, _, _ in found if name.senses}
     for name, start, end, tagged in found:
         if not name.senses or (name.text.isascii() and not _whole_word(prose.plain, start, end)):
             continue
         cue = judge(prose.plain if tagged else prose.prose, start, end, feature=name.senses[0].kind == "short county")
-        if cue.verdict in ("road", "goods", "feature") and end in starts:
+        if cue.verdict in ("road", "goods", "feature") and end in starts and _holds(name, starts[end]):
             cue = Cue("sighting", "the name after it")  # 南京|新街口, 邢台|桥西区: the street is a name of its own
         mention = Mention(name, start, end, cue, name.senses, tagged)
-        street = mention.is_landmark and cue.verdict in ("road", "institution", "goods")
+        city = name.senses[0].adcode == "710000"  # 台北, 高雄: listed beside the streets, and streets are called after them
+        street = mention.is_landmark and not city and cue.verdict in ("road", "institution", "goods")
         (accepted if street or cue.verdict in ("sighting", "plain") else refused).append(mention)
     return accepted, refused
+
+
+def _holds(outer: Name, inner: Name) -> bool:
+    """Whether ``inner`` is a street's name or lies in ``outer``: 南通|南大街, 南京|鼓楼, but not 路桥 in 西藏 (西藏路|桥头)."""
+    if len(inner.text) > 2 and inner.senses[0].kind == "landmark":
+        return True
+    contains = table().contains
+    return any(contains(wide.adcode, sense.adcode) for wide in outer.senses[:8] for sense in inner.senses[:8])
 
 
 def _whole_word(prose: str, start: int, end: int) -> bool:

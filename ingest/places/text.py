@@ -34,7 +34,19 @@ _ELSEWHERE = re.compile(
     "|(?:妈妈|爸爸|父母|家人|母亲|父亲|奶奶|爷爷|(?<!大)家)在"
 )
 _CLAUSE_END = re.compile(r"[，,。；;!！?？\n\x00]|$")
-_AND = re.compile(r"[和与跟及、/或]|或者|以及|还有")
+_AND = re.compile(r"[和与跟及、/或]|或者|以及|还有|还是|\s?or\s?")
+_TELLS = re.compile(
+    rf"{_SEEING.pattern}|孩|童|娃|婴|伢|崽|细路|细佬|小朋友|女儿|儿子|男|女|母子|父子|[昨今前][天日晚早晨]|刚|[点號号日月周]|时间|ago|baby|kid|boy|girl"
+    "|child|toddler|teen|today|yester|night|morning|afternoon|evening|weekday|:"
+)
+"""Words of a post that tells of somebody, or of some time: a caption. Without any of them a place is only a place."""
+_IN_GENERAL = re.compile(
+    "(?:这样|那样|这种|那种|这类|那些|不少|很多|许多|多数|好多|太多|所有|每个)的?[^，,。！!？?\x00]{0,6}(?:孩|童|娃|乞)|流浪儿童|报道"
+    "|电影|课题|论文|新闻|落网|破获|案件|嫌疑人|机构|联系方式|活动|志愿者队伍"
+)
+_SENTENCE_END = re.compile(r"[。!！?？\n]")
+SENTENCE = 60
+"""Characters of a sentence read on either side of a name."""
 CLAUSE = 20
 """Characters of a clause read on either side of a name."""
 
@@ -66,7 +78,7 @@ def read_place(text: str) -> Reading:
         accepted = supported(accepted, refused, prose)
     groups = _grouped(accepted, prose.prose)
     evidence = (*_explained(accepted, refused, text), *_apart(prose, text))
-    return _decided(groups, accepted, evidence)
+    return _decided(groups, accepted, evidence, prose.prose)
 
 
 def _grouped(mentions: list[Mention], prose: str) -> list[Group]:
@@ -136,7 +148,7 @@ def _score(mention: Mention, prose: str) -> float:
     return score * 0.4 if mention.in_hashtag else score
 
 
-def _decided(groups: list[Group], accepted: list[Mention], evidence: tuple[Evidence, ...]) -> Reading:
+def _decided(groups: list[Group], accepted: list[Mention], evidence: tuple[Evidence, ...], prose: str) -> Reading:
     open_ones = [mention for mention in accepted if len(mention.codes) > 1]
     if not groups:
         if not open_ones:
@@ -153,7 +165,23 @@ def _decided(groups: list[Group], accepted: list[Mention], evidence: tuple[Evide
     sure = best.score >= 2 and len(groups) == 1 and not hedged and any(_is_firm(mention) for mention in best.mentions)
     if hedged:
         evidence = (*evidence, Evidence("text", best.adcode, Certainty.MEDIUM, "the writer is not sure of the place"))
+    doubt = _doubt(best, prose) if sure else ""
+    if doubt:
+        sure, evidence = False, (*evidence, Evidence("text", best.adcode, Certainty.MEDIUM, doubt))
     return Reading(best.adcode, (), Certainty.HIGH if sure else Certainty.MEDIUM, evidence)
+
+
+def _doubt(best: Group, prose: str) -> str:
+    """Why a text that names one clear place may still tell of no sighting there; empty where nothing says so."""
+    if not _TELLS.search(prose):
+        return "the text names a place and tells of nobody and of no time"
+    for mention in best.mentions:
+        before = _SENTENCE_END.split(prose[max(0, mention.start - SENTENCE) : mention.start])[-1]
+        after = _SENTENCE_END.split(prose[mention.end : mention.end + SENTENCE])[0]
+        general = _IN_GENERAL.search(before + " " + after)
+        if general:
+            return f"“{general.group()}”: the sentence may speak of children in general, not of one that was seen"
+    return ""
 
 
 def _is_firm(mention: Mention) -> bool:
