@@ -27,6 +27,7 @@ from store.session import Store, Tx
 
 MIN_PASSWORD = 12
 MAX_PASSWORD = 256
+_BESIDE_NAME = 8
 _STEP_S = 30
 _SECRET_BYTES = 20
 _HASHER = PasswordHasher()
@@ -99,11 +100,12 @@ def check_password(password: str, login: str) -> str:
     """The hash of a password that may be used.
 
     Raises:
-        BadInput: too short, too long, or the sign-in name itself.
+        BadInput: too short, too long, little more than the sign-in name, or the same few characters.
     """
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
         raise BadInput(f"the password needs {MIN_PASSWORD} to {MAX_PASSWORD} characters")
-    if login.casefold() in password.casefold() or len(set(password)) < 5:
+    beside_name = password.casefold().replace(login.casefold(), "")
+    if len(beside_name) < _BESIDE_NAME or len(set(password)) < 5:
         raise BadInput("the password is too easy to guess")
     return _HASHER.hash(password)
 

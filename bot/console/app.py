@@ -21,7 +21,7 @@ from bot import log
 from bot.console.i18n import Words, words
 from bot.console.parts import Forbidden, NavEntry, Parts
 from bot.console.render import Templates, render
-from bot.console.security import SafeHeaders
+from bot.console.security import SafeHeaders, meet
 from store.errors import BadInput, NotFound, PhotoRefused, PhotoUnavailable, StoreError, SuishoupaiError
 
 STATIC_DIR = Path(__file__).parent / "static"
@@ -82,8 +82,10 @@ def _nav(modules: Sequence[ModuleType]) -> list[NavEntry]:
     return [entry for module in modules for entry in module.NAV]
 
 
-def _on_http(request: Request, error: Exception) -> Response:
+async def _on_http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
+    if not hasattr(request.state, "visit"):  # no page's own handler was reached
+        await meet(request)
     return _page(request, status, _reason(words(request), status))
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bot.console.render import Templates
 
 __all__ = [
+    "ROLE_TITLES",
     "Forbidden",
     "NavEntry",
     "Parts",
@@ -38,6 +39,17 @@ __all__ = [
 
 class Forbidden(SuishoupaiError):
     """A signed-in person asked for what is not theirs to see or do; answered with 403."""
+
+
+ROLE_TITLES = {
+    Role.VOLUNTEER: "Volunteer",
+    Role.LEAD_REVIEWER: "Lead reviewer",
+    Role.OFFICIAL: "Official",
+    Role.FAMILY: "Family",
+    Role.OPERATOR: "Operator",
+    Role.AUDITOR: "Auditor",
+}
+"""What each role is called, in English."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from bot.console.i18n import LANGUAGES, babel_locale, language, plural_in, words_in
-from bot.console.parts import NavEntry, Parts, Person, Role, templates_of
+from bot.console.parts import ROLE_TITLES, NavEntry, Parts, Person, Role, templates_of
 from bot.console.security import cookie_names, csrf_token, set_cookie
 from ingest import divisions
 
@@ -40,7 +40,7 @@ class Templates:
         self.environment.filters.update(
             moment=_moment, day=_day, ago=_ago, number=_number, division=division_name, local=_local_input
         )
-        self.environment.globals.update(Role=Role, languages=LANGUAGES, campaign=parts.settings.campaign)
+        self.environment.globals.update(Role=Role, role_titles=ROLE_TITLES, languages=LANGUAGES, campaign=parts.settings.campaign)
 
     def nav_for(self, person: Person | None) -> list[NavEntry]:
         """The pages that this person may open, in order."""

@@ -278,7 +278,7 @@ def ages(_: Words, case: Case, today: date) -> Ages:
 
 def _age(_: Words, born: date, at: date) -> str:
     months = max(0, _months(born, at))
-    return _("%(n)s months", n=months) if months < 24 else _("%(n)s years", n=months // 12)
+    return _("%(n)s months old", n=months) if months < 24 else _("%(n)s years old", n=months // 12)
 
 
 def _months(start: date, end: date) -> int:

@@ -94,7 +94,7 @@ def require(*roles: Role, max_body: int = FORM_BYTES) -> Callable[[Handler], End
     def wrap(handler: Handler) -> Endpoint:
         @wraps(handler)
         async def endpoint(request: Request) -> Response:
-            await _meet(request)
+            await meet(request)
             person: Person | None = request.state.person
             if person is None:
                 return _to_sign_in(request)
@@ -113,7 +113,7 @@ def everyone(*, max_body: int = FORM_BYTES) -> Callable[[Handler], Endpoint]:
     def wrap(handler: Handler) -> Endpoint:
         @wraps(handler)
         async def endpoint(request: Request) -> Response:
-            await _meet(request)
+            await meet(request)
             return await _run(request, handler, max_body)
 
         return endpoint
@@ -150,7 +150,7 @@ async def read_form(request: Request, max_body: int) -> FormData:
         raise HTTPException(400) from error
 
 
-async def _meet(request: Request) -> None:
+async def meet(request: Request) -> None:
     """Find out who is there: the person of a session that stands, and the key that CSRF tokens are made with."""
     parts = parts_of(request)
     names = cookie_names(parts)

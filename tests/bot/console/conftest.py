@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyotp
@@ -175,6 +176,18 @@ def as_role(app: Starlette, parts: Parts, add_person: Callable[..., people.User]
         return Browser(client, user.login)
 
     return sign_in
+
+
+@pytest.fixture
+def digits(stopped: StoppedClock) -> Callable[[], str]:
+    """The six digits that the people of these tests see on their phone now."""
+    return lambda: code_at(stopped())
+
+
+@pytest.fixture
+def console_secrets() -> SimpleNamespace:
+    """What the people of these tests know."""
+    return SimpleNamespace(password=PASSWORD, secret=SECRET)
 
 
 def code_at(moment: datetime) -> str:

@@ -14,7 +14,7 @@ from jinja2.ext import babel_extract
 
 from bot.console import app as app_module
 from bot.console import i18n
-from bot.console.parts import Role
+from bot.console.parts import ROLE_TITLES, Role
 from bot.console.reviewing import ANSWERS, CHECKLIST
 from store import people
 
@@ -44,7 +44,7 @@ def first(text: object) -> str:
 def computed() -> set[str]:
     """Texts that are handed over by name: the navigation, roles, the checklist."""
     nav = {entry.title for name in app_module.PAGES for entry in import_module(f"bot.console.{name}").NAV}
-    return nav | {role.value for role in Role} | {name for _, name in CHECKLIST} | set(ANSWERS)
+    return nav | set(ROLE_TITLES.values()) | {name for _, name in CHECKLIST} | set(ANSWERS)
 
 
 def test_every_text_has_its_chinese():
