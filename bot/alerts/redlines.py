@@ -55,6 +55,9 @@ _RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 RULES = tuple((name, re.compile(pattern, re.IGNORECASE)) for name, patterns in _RULES for pattern in patterns)
 
+_INVISIBLE = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufe00-\ufe0f\ufeff]")
+"""Soft hyphens, joiners, direction marks, variation selectors: nothing that a reader sees."""
+
 
 def check(text: str, *, never: Iterable[str] = ()) -> None:
     """Refuse ``text`` where it crosses a red line.
@@ -64,9 +67,9 @@ def check(text: str, *, never: Iterable[str] = ()) -> None:
     Raises:
         RedLine: names the rule and the words.
     """
-    plain = unicodedata.normalize("NFKC", text)
-    # A word split by spaces or invisible characters says the same to a reader.
-    joined = re.sub(r"[\s\u200b-\u200f\u2060\ufeff]+", "", plain)
+    # A word split by invisible characters, or in Chinese by spaces, says the same to a reader.
+    plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
+    joined = re.sub(r"\s+", "", plain)
     for name, pattern in RULES:
         found = pattern.search(plain) or (pattern.search(joined) if not pattern.pattern.isascii() else None)
         if found:

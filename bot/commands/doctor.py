@@ -176,6 +176,8 @@ def _account(part: str, seat: PlatformSeat) -> Iterator[Finding]:
     words = f"the token is @{own.handle}'s"
     if own.calls_left is not None:
         words += f", {own.calls_left} calls left"
+    if own.token_expires_at is not None:
+        words += f", valid until {own.token_expires_at:%Y-%m-%d %H:%M} UTC"
     yield Finding(part, "ok", words)
     if own.token_expires_at is not None and own.token_expires_at - datetime.now(UTC) < timedelta(days=3):
         yield Finding(part, "problem", f"the token expires at {own.token_expires_at:%Y-%m-%d %H:%M} UTC", "renew it")

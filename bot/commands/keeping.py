@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from bot.commands.common import DEFAULT_CONFIG, EXIT_PROBLEM, ConfigOption, JsonOption, emit_json, err, out, table
+from bot.commands.common import DEFAULT_CONFIG, EXIT_PROBLEM, ConfigOption, JsonOption, emit_json, err, out, table, tell
 from bot.settings import load_settings
 from bot.wiring import open_files, open_keys, open_store, utc_now
 from store import audit as trail
@@ -237,12 +237,13 @@ def bans_add(
     by: ByOption = "",
     why: WhyOption = "",
     config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
 ) -> None:
     """Put an account or a picture on the list."""
     with _open(config) as (store, _), store.write("bans.added") as tx:
         new = bans.ban(tx, kind, value, by=by, why=why, platform=platform)
         trail.append(tx, who=by, what="ban.added", object=f"{kind.value}:{value}", details={"why": why})
-    out.print("added" if new else "it stood there already")
+    tell("added" if new else "it stood there already", {"value": value, "added": new}, as_json=as_json)
 
 
 @bans_app.command("list", epilog="Example: suishoupai bans list --json")
@@ -264,12 +265,13 @@ def bans_lift(
     platform: Annotated[str, typer.Option(help="The account's platform.")] = "",
     by: ByOption = "",
     config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
 ) -> None:
     """Take an entry off the list."""
     with _open(config) as (store, _), store.write("bans.lifted") as tx:
         was_there = bans.lift(tx, kind, value, platform=platform)
         trail.append(tx, who=by, what="ban.lifted", object=f"{kind.value}:{value}")
-    out.print("lifted" if was_there else "it was not on the list")
+    tell("lifted" if was_there else "it was not on the list", {"value": value, "lifted": was_there}, as_json=as_json)
 
 
 def _receipt(receipt: erasure.Receipt, as_json: bool) -> None:

@@ -56,7 +56,8 @@ def show(
         audit.append(tx, who="operator", what="match.viewed", object=str(number))
     store.close()
     if face is not None:
-        values |= {"face": f"{face.box.width_px:.0f} px wide, {face.quality.value}: {face.quality_why}"}
+        why = f": {face.quality_why}" if face.quality_why else ""
+        values |= {"face": f"{face.box.width_px:.0f} px wide, {face.quality.value}{why}"}
     values |= {"rank": candidate.rank, "engine": candidate.pack_id, "calibration": candidate.calibration}
     if as_json:
         emit_json(values)

