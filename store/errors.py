@@ -36,6 +36,10 @@ class StoreError(SuishoupaiError):
     """The database or the photo folder failed (locked, full, read-only, wrong schema)."""
 
 
+class Damaged(StoreError):
+    """One stored thing is damaged, what stands beside it is whole: its post is set aside, and the round goes on."""
+
+
 class PhotoRefused(SuishoupaiError):
     """A photo that cannot or may not be used: hostile, unreadable, too large, wrong host. Final; never retried."""
 

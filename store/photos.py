@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Row, func, or_, select
 
 from store import codec, dialect
-from store.errors import BadInput, NotFound, PhotoRefused, StoreError
+from store.errors import BadInput, Damaged, NotFound, PhotoRefused, StoreError
 from store.model import Exif
 from store.session import Tx
 from store.tables import media, photos, posts
@@ -87,7 +87,8 @@ class PhotoFiles:
 
         Raises:
             NotFound: no such photo is kept.
-            StoreError: the file cannot be read, or no longer holds what its name says.
+            Damaged: the file no longer holds what its name says; other photos are not concerned.
+            StoreError: the file cannot be read, or its key is not at hand.
         """
         path = self.path(sha256)
         try:
@@ -96,9 +97,12 @@ class PhotoFiles:
             raise NotFound(f"the photo {sha256} is not kept under {self.root}") from error
         except OSError as error:
             raise _unreadable(path, error) from error
-        content = self._vault.open(sealed, f"photo:{sha256}")
+        try:
+            content = self._vault.open(sealed, f"photo:{sha256}")
+        except Damaged as error:
+            raise Damaged(f"the photo {path} is damaged: {error}", mend=error.mend) from error
         if hashlib.sha256(content).hexdigest() != sha256:
-            raise StoreError(f"the photo {path} is damaged: its content no longer fits its name", mend="restore it from a backup")
+            raise Damaged(f"the photo {path} is damaged: its content no longer fits its name", mend="restore it from a backup")
         return content
 
     def _holds(self, sha256: str) -> bool:

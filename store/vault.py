@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from numpy.typing import NDArray
 
-from store.errors import StoreError
+from store.errors import Damaged, StoreError
 
 Vector = NDArray[np.float32]
 
@@ -82,13 +82,13 @@ class AesVault:
         head, nonce, body = sealed[1 : 1 + _ID], sealed[1 + _ID : 1 + _ID + _NONCE], sealed[1 + _ID + _NONCE :]
         cipher = self._ciphers.get(head)
         if sealed[:1] != _SEALED or len(nonce) != _NONCE:
-            raise StoreError("the stored bytes are damaged", mend="restore them from a backup")
+            raise Damaged("the stored bytes are damaged", mend="restore them from a backup")
         if cipher is None:
             raise StoreError(f"the stored bytes are sealed with a key that is not at hand (key {head.hex()})", mend=_NO_KEY)
         try:
             return cipher.decrypt(nonce, body, context.encode())
         except InvalidTag as error:
-            raise StoreError("the stored bytes were changed or moved", mend="restore them from a backup") from error
+            raise Damaged("the stored bytes were changed or moved", mend="restore them from a backup") from error
 
     def fresh(self, sealed: bytes) -> bool:
         return sealed[: 1 + _ID] == _SEALED + self._current

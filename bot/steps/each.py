@@ -9,7 +9,7 @@ from datetime import timedelta
 from bot.bot import Bot
 from bot.log import get
 from store import posts
-from store.errors import StoreError, SuishoupaiError
+from store.errors import Damaged, StoreError, SuishoupaiError
 from store.posts import Step
 
 log = get("pipeline")
@@ -50,7 +50,8 @@ def each_post(bot: Bot, step: Step, work: Work) -> StepReport:
     """Run ``work`` on every post waiting at ``step`` (at most ``schedule.batch``), stopping early on SIGTERM.
 
     An error of one post is recorded with it and retried with growing pauses, at most ``schedule.attempts`` times; after that the
-    post is failed and stays readable. A failing store ends the round: nothing could be recorded.
+    post is failed and stays readable. A failing store ends the round: nothing could be
+    recorded.
 
     Raises:
         StoreError: the database or the photo folder failed.
@@ -64,18 +65,22 @@ def each_post(bot: Bot, step: Step, work: Work) -> StepReport:
         try:
             work(bot, row)
             done += 1
-        except StoreError:
-            raise
+        except StoreError as error:
+            if not isinstance(error, Damaged):
+                raise
+            # A damaged photo is its post's misfortune: stopping the round for it would stop every later round too.
+            failed, later = _count(_give_up_or_retry(bot, row, step, error), failed, later)
         except Later as pause:
             _put_off(bot, row, str(pause), pause.seconds)
             later += 1
         except Exception as error:
             # The one broad catch (design, rule 9): whatever a post does to us, it is recorded and the others go on.
-            if _give_up_or_retry(bot, row, step, error):
-                failed += 1
-            else:
-                later += 1
+            failed, later = _count(_give_up_or_retry(bot, row, step, error), failed, later)
     return StepReport(step, done, later, failed)
+
+
+def _count(given_up: bool, failed: int, later: int) -> tuple[int, int]:
+    return (failed + 1, later) if given_up else (failed, later + 1)
 
 
 def backoff(bot: Bot, attempt: int) -> timedelta:

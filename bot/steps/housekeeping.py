@@ -11,7 +11,7 @@ from bot.log import get
 from bot.steps import match
 from matcher.engines.base import DetectedFace
 from store import alerts, faces, gallery, media, posts
-from store.errors import NotFound, PhotoRefused, PlatformError
+from store.errors import Damaged, NotFound, PhotoRefused, PlatformError
 from store.model import Box, Capability, Post
 from store.posts import Step, StoredPost
 
@@ -33,7 +33,7 @@ def embed_case_photos(bot: Bot, book: FaceBook | None = None) -> int:
             continue
         try:
             found = book.engine.faces(bot.decoder.pixels(bot.files.get(photo.sha256)))
-        except (PhotoRefused, NotFound) as error:
+        except (PhotoRefused, NotFound, Damaged) as error:
             log.warning("a case photo cannot be read", case_photo=photo.id, error=str(error))
             bot.unusable_case_photos.add(key)
             continue
