@@ -239,9 +239,9 @@ def receipt(request: Request) -> Response:
     try:
         found = _receipt(parts_of(request), request.path_params["code"])
     except NotFound as error:
-        gone = words(request)("There is no submission under this address. It may have been removed.")
-        raise NotFound(gone) from error
-    return render(request, "intake_receipt.html", receipt=found)
+        _ = words(request)
+        raise NotFound(_("There is no submission under this address. It may have been removed.")) from error
+    return render(request, "intake_receipt.html", receipt=found, retention=parts_of(request).settings.retention)
 
 
 def take_back(request: Request) -> Response:

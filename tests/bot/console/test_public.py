@@ -2,21 +2,26 @@
 
 import json
 import random
+import re
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from xml.etree import ElementTree as xml
 
 import pytest
+from babel.messages.pofile import read_po
 from hypothesis import HealthCheck, given, settings
 from jsonschema import Draft202012Validator
 from sqlalchemy import insert
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from bot.console import i18n
 from bot.console.parts import Parts
 from bot.console.public import FRESH, Keeper, count
 from bot.figures import MEASURES, SMALLEST, as_csv, as_json, publish
 from store import tables
+from store.errors import StoreError
 from store.figures import Count, counts
 
 NOW = datetime(2026, 11, 20, 4, tzinfo=UTC)
@@ -136,11 +141,33 @@ def test_counting_is_done_once_in_a_while() -> None:
         made.append(now[0])
         return publish([], now[0])
 
-    keeper = Keeper(counted, lambda: now[0])
-    assert keeper.get() is keeper.get()
+    keeper = Keeper(counted, lambda: now[0], start=lambda work: work())
+    first = keeper.get()
+    assert keeper.get() is first
     now[0] += FRESH
-    keeper.get()
+    assert keeper.get() is first  # nobody waits: the new count is for the next reader
+    assert keeper.get().at == now[0]
     assert len(made) == 2
+
+
+def test_a_store_that_fails_leaves_the_old_figures() -> None:
+    """While nothing can be counted the last figures stay, and counting is tried again."""
+    now, fails = [NOW], [False]
+
+    def counted():
+        if fails[0]:
+            raise StoreError("locked")
+        return publish([], now[0])
+
+    keeper = Keeper(counted, lambda: now[0], start=lambda work: work())
+    first = keeper.get()
+    now[0] += FRESH
+    fails[0] = True
+    assert keeper.get() is first
+    assert keeper.get() is first
+    fails[0] = False
+    keeper.get()
+    assert keeper.get().at == now[0]
 
 
 # --- pages ---------------------------------------------------------------------------------------------------------
@@ -250,3 +277,16 @@ def test_counting_a_real_database_works_through_the_page(parts: Parts) -> None:
     add_sightings(parts, "110101", 3, NOW)
     assert count(parts).total["sightings"] == 3
     assert json.dumps(as_json(count(parts), {}))
+
+
+def test_every_text_of_these_pages_is_translated() -> None:
+    """Each text of the public templates and modules has its Chinese words, and no catalogue entry is left over."""
+    here = Path(i18n.__file__).parent
+    for name in ("public", "intake"):
+        sources = [here / f"{name}.py", *sorted((here / "templates").glob(f"{name}*.html"))]
+        used = {text for path in sources for text in re.findall(r'\b_\(\s*["\'](.+?)["\'][,)]', path.read_text(encoding="utf-8"))}
+        with (here / "locale" / "zh" / f"{name}.po").open("rb") as file:
+            known = {str(message.id): message.string for message in read_po(file) if message.id}
+        everywhere = i18n.catalogue("zh")
+        assert [text for text in used if everywhere.gettext(text) == text] == []
+        assert [text for text in known if text not in used] == []

@@ -1,0 +1,168 @@
+"""How long the console's pages take over a large store, beside the same pages over one that is empty but for one case.
+
+The rows are written past the store, with sqlite3, since a hundred thousand of them through its own functions would take longer
+than measuring; the columns are those of store/tables.py and the pages read them through the store as ever.
+"""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median, quantiles
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from bot.bench.base import Figure, Result
+from bot.console.app import create_app
+from bot.console.parts import Parts
+from bot.console.public import count
+from bot.settings import load_settings
+from ingest.photo import Decoder
+from store import people
+from store.people import Role
+from store.photos import PhotoFiles
+from store.session import Store
+
+NOW = datetime(2026, 11, 20, 4, tzinfo=UTC)
+PROMISED_S = 0.100
+_PUBLIC = (
+    "/public",
+    "/public/figures.json",
+    "/public/figures.csv",
+    "/public/broadcasts.atom",
+    "/public/openapi.json",
+    "/report",
+    "/signin",
+)
+_ADCODES = ("110101", "310101", "440303", "440106", "500103", "510104", "330102", "420102", "610102", "350102", None)
+_Times = dict[str, list[float]]
+
+
+def run(quick: bool) -> Result:
+    """p95 of every page that needs no reference, for each role that has it, and its ratio to an empty store."""
+    sightings, cases, rounds = (5_000, 2_500, 8) if quick else (100_000, 50_000, 25)
+    with tempfile.TemporaryDirectory() as folder:
+        with _console(Path(folder) / "empty", 0, 1) as (app, parts):
+            empty = _measure(app, parts, rounds)
+        with _console(Path(folder) / "full", sightings, cases) as (app, parts):
+            full = _measure(app, parts, rounds)
+            began = time.perf_counter()
+            count(parts)
+            counting_s = time.perf_counter() - began
+    figures = []
+    for page, times in sorted(full.items(), key=lambda item: -_p95(item[1])):
+        ratio = median(times) / median(empty[page]) if empty.get(page) else None
+        promised = f"under {PROMISED_S * 1000:g} ms, ratio under 3"
+        yardstick = "the same page over an empty store"
+        figures.append(Figure(page, _p95(times) * 1000, "ms p95", ratio, yardstick, better="lower", promised=promised))
+    figures.append(Figure("counting the public figures, once in ten minutes", counting_s * 1000, "ms", better="lower"))
+    what = f"pages over {sightings:,} sightings and {cases:,} cases"
+    return Result(what, tuple(figures), ("pages that need a reference, and photos: not in this bench",))
+
+
+def _p95(times: list[float]) -> float:
+    return quantiles(times, n=20)[-1]
+
+
+def _measure(app: Starlette, parts: Parts, rounds: int) -> _Times:
+    """Server time of each page; the first call, which loads templates and counts figures, is left out."""
+    found: _Times = {}
+    pages = [r.path for r in app.routes if isinstance(r, Route) and "GET" in (r.methods or ()) and "{" not in r.path]
+    for role in (None, *Role):
+        client = TestClient(app, base_url="http://127.0.0.1", follow_redirects=False)
+        if role is not None:
+            client.cookies.set("session", _session(parts, role), domain="127.0.0.1", path="/")
+        for page in _PUBLIC if role is None else [p for p in pages if p not in _PUBLIC and p not in ("/", "/account")]:
+            if client.get(page).status_code == 200:
+                found[page if role is None else f"{page} ({role.value})"] = [_once(client, page) for _ in range(rounds)]
+    return found
+
+
+def _once(client: TestClient, page: str) -> float:
+    began = time.perf_counter()
+    client.get(page)
+    return time.perf_counter() - began
+
+
+def _session(parts: Parts, role: Role) -> str:
+    token = f"bench-{role.value}"
+    with parts.store.write("bench.person") as tx:
+        divisions = ("44",) if role is Role.OFFICIAL else ()
+        user = people.add(tx, token, roles=[role.value], divisions=divisions, cases=(1,) if role is Role.FAMILY else ())
+        people.start_session(tx, user.id, token, tx.now + timedelta(hours=12))
+    return token
+
+
+@contextmanager
+def _console(folder: Path, sightings: int, cases: int) -> Iterator[tuple[Starlette, Parts]]:
+    """A console over a store of its own with so many rows."""
+    folder.mkdir(parents=True)
+    config = folder / "config.yaml"
+    config.write_text("console: {insecure_cookies: true}\nplatforms:\n  intake: {enabled: true}\n", encoding="utf-8")
+    store = Store(f"sqlite:///{folder / 'store.sqlite'}", lambda: NOW)
+    with ExitStack() as stack:
+        stack.callback(store.close)
+        store.migrate()
+        with closing(sqlite3.connect(store.path)) as connection:
+            _fill(connection, sightings, cases)
+        decoder = stack.enter_context(Decoder())
+        parts = Parts(load_settings(config, environ={}), store, PhotoFiles(folder / "photos", store.vault), decoder, lambda: NOW)
+        yield create_app(parts), parts
+
+
+_COLUMNS = {
+    "posts": "id platform post_id stream author_id author_handle text posted_at step first_read_at summons direct silent",
+    "photos": "id sha256 phash band0 band1 band2 band3 width_px height_px format size_bytes first_seen_at",
+    "media": "id post_id position key urls kind state photo_id attempts",
+    "faces": "id photo_id position box_left box_top box_right box_bottom det_score landmarks quality quality_why norm"
+    " pack_id pack_sha256 vector",
+    "sightings": "id ref post_id adcode place alternatives where_certainty where_evidence seen_from seen_to grain"
+    " when_certainty when_evidence state created_at updated_at",
+    "cases": "id ref name sex missing_on missing_adcode contacts registered_by registered_at verified_by verified_at state"
+    " seq searched_seq dna_filed",
+    "candidates": "id face_id case_id raw one_in rank band pack_id state created_at updated_at",
+    "leads": "id sighting_id case_id state created_at updated_at",
+    "lead_events": "lead_id to_state at who record_kind record",
+}
+_CASE_STATES = ("verified", "verified", "verified", "draft", "closed")
+_LEAD_STATES = ("new", "reviewed", "sent", "checking", "ruled_out")
+_NONE = "[]"
+
+
+def _fill(connection: sqlite3.Connection, sightings: int, cases: int) -> None:
+    """Posts with a photo and a face each, their sightings over two years, cases, candidates for every fifth, leads for some."""
+    chance = random.Random(7)
+    at = [str((NOW - timedelta(minutes=chance.randrange(60 * 24 * 730))).replace(tzinfo=None)) for _ in range(sightings + 1)]
+    for n in range(1, sightings + 1):
+        _add(connection, "posts", n, "weibo", str(n), "s", str(n % 5000), "p", "在火车站", at[n], "decided", at[n], 0, 1, 0)
+        bands = (n % 65536, n * 3 % 65536, n * 5 % 65536, n * 7 % 65536)
+        _add(connection, "photos", n, f"{n:064x}", f"{n * 7919 % 2**63:016x}", *bands, 640, 480, "JPEG", 9, at[n])
+        _add(connection, "media", n, n, 0, "k", _NONE, "photo", "stored", n, 1)
+        _add(connection, "faces", n, n, 0, 9, 9, 99, 99, 0.9, _NONE, "good", "", 1.0, "p", "0" * 64, b"\x00")
+        where = (chance.choice(_ADCODES), "火车站", _NONE, "high", _NONE)
+        _add(connection, "sightings", n, f"S-{n:05d}", n, *where, at[n], at[n], "hour", "high", _NONE, "open", at[n], at[n])
+    for n in range(1, cases + 1):
+        lost = ("male", "2009-05-01", chance.choice(_ADCODES[:-1]))
+        _add(connection, "cases", n, f"C-{n:05d}", f"示例{n}", *lost, _NONE, "a", at[0], "b", at[0], _CASE_STATES[n % 5], n, n, 0)
+    for n in range(1, sightings + 1, 5):
+        _add(connection, "candidates", n, n, n % cases + 1, 0.4, 5000.0, 1, "review", "p", "open", at[n], at[n])
+    for n in range(1, sightings + 1, 50):
+        state = _LEAD_STATES[n // 50 % 5]
+        _add(connection, "leads", n, n, n % cases + 1, state, at[n], at[n])
+        _add(connection, "lead_events", n, state, at[n], "bot", "official", "r")
+    connection.commit()
+    connection.execute("ANALYZE")
+    connection.commit()
+
+
+def _add(connection: sqlite3.Connection, table: str, *values: object) -> None:
+    names = _COLUMNS[table].split()
+    connection.execute(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", values)
