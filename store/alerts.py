@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, func, insert, or_, select, update
+from sqlalchemy import Row, delete, func, insert, or_, select, update
 
 from store import dialect
 from store.errors import BadInput, NotFound
@@ -270,6 +270,24 @@ def hold(tx: Tx, alert_id: int, reason: str, by: str = "bot") -> Alert:
     return _by_person(tx, alert_id, (_S.READY,), _S.HELD, by, hold_reason=reason)
 
 
+def readdress(tx: Tx, alert_id: int, text: str, mentions: Sequence[Mention], by: str) -> Alert:
+    """A person has a held message name other accounts, with its final words. It stays held until it is released.
+
+    Raises:
+        BadInput: it is not held, or nobody is named in it.
+    """
+    if not mentions:
+        raise BadInput(f"alert {alert_id} would name nobody")
+    _by_person(tx, alert_id, (_S.HELD,), _S.HELD, by, text=text)
+    tx.execute(delete(alert_mentions).where(alert_mentions.c.alert_id == alert_id))
+    rows = [
+        {"alert_id": alert_id, "position": position, "account_id": mention.account_id, "handle": mention.handle}
+        for position, mention in enumerate(mentions)
+    ]
+    tx.execute(insert(alert_mentions), rows)
+    return get(tx, alert_id)
+
+
 def settle(tx: Tx, alert_id: int, by: str, *, sent: bool, note: str, sent_id: str | None = None) -> Alert:
     """A person looked and says whether an unknown message was published.
 
@@ -367,6 +385,11 @@ def listing(
     if before is not None:
         query = query.where(alerts.c.id < before)
     return _all(tx, query)
+
+
+def about(tx: Tx, ref: str, limit: int = 50) -> list[Alert]:
+    """Messages that carry a reference ("S-4F7K", a broadcast's "B-0001X"), newest first."""
+    return _all(tx, select(alerts).where(alerts.c.ref == ref).order_by(alerts.c.id.desc()).limit(limit))
 
 
 def counts(tx: Tx, platform: str | None = None) -> dict[AlertState, int]:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from bot import readdress
 from bot.commands.common import DEFAULT_CONFIG, ConfigOption, JsonOption, emit_json, table, tell
 from bot.settings import load_settings
 from bot.wiring import open_store
@@ -85,12 +86,30 @@ def release(
         if alert.kind is MessageKind.ALERT and not alert.mentions:
             raise BadInput(
                 f"message {number} names nobody: {alert.hold_reason}",
-                mend="set the sighting's place by hand first, then address the alert in the console; or cancel it",
+                mend="set the sighting's place by hand first, then: suishoupai alerts address NUMBER; or cancel it",
             )
         alert = alerts.release(tx, number, by)
         audit.append(tx, who=by, what="alert.released", object=alert.ref, details={"alert": number})
     store.close()
     tell(f"message {number} is released; the running bot sends it, or: suishoupai poll", alert, as_json=as_json)
+
+
+@app.command(epilog="Example: suishoupai alerts address 12 --by lead-reviewer")
+def address(
+    number: Annotated[int, typer.Argument(help="The message's number.")],
+    by: ByOption = "",
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """Say anew whom a held alert calls, from its sighting's place (set by hand in the console). It stays held."""
+    loaded = load_settings(config)
+    store = open_store(loaded)
+    with store.write("alert.addressed") as tx:
+        alert, choice = readdress.address(tx, loaded, number, by)
+    store.close()
+    why = "\n".join(choice.steps)
+    words = f"{why}\nmessage {number} now names {_names(alert)}; let it go with: suishoupai alerts release {number}"
+    tell(words, alert, as_json=as_json)
 
 
 @app.command(epilog="Example: suishoupai alerts cancel 12 --by lead-reviewer --why 'checked by telephone'")

@@ -31,6 +31,12 @@ PAGES = (
     "intake",
     "review",
     "review_lead",
+    "leads",
+    "official",
+    "family",
+    "sightings",
+    "cases",
+    "operator",
     "people",
 )
 """The page modules of this folder, in the order of the navigation; each has ``routes(parts)`` and ``NAV``."""
