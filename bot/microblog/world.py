@@ -83,6 +83,20 @@ class World(Shelf):
             self._changed(account)
             return account
 
+    def rename(self, key: str, screen_name: str, username: str) -> Account:
+        """Give an account other handles on both sides; the old ones are free for somebody else. Raises WorldError."""
+        with self.lock:
+            old = self.account(key)
+            for side, handle in ((Side.WEIBO, screen_name), (Side.X, username)):
+                holder = self.by_handle(side, handle)
+                if holder is not None and holder.key != key:
+                    raise WorldError(f"the handle {handle!r} is {holder.key}'s")
+            self._handles = {at: owner for at, owner in self._handles.items() if owner != key}
+            account = replace(old, screen_name=screen_name, username=username)
+            self._enter(account)
+            self._changed(account)
+            return account
+
     # --- posts ---
 
     def add_post(
