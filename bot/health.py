@@ -48,8 +48,8 @@ class Health:
         return not self.findings
 
 
-def check(figures: Figures, seats: Iterable[SeatHealth], missed_polls: float, drift: str = "") -> Health:
-    """Every finding: streams not read for ``missed_polls`` intervals, work or messages that wait, messages in doubt, drift."""
+def check(figures: Figures, seats: Iterable[SeatHealth], missed_polls: float, drift: str = "", braked: str = "") -> Health:
+    """Every finding: streams not read for ``missed_polls`` intervals, what waits or is in doubt, drift, the brake."""
     found: list[Finding] = []
     states = {stream.key: stream for stream in figures.streams}
     for seat in seats:
@@ -69,8 +69,7 @@ def check(figures: Figures, seats: Iterable[SeatHealth], missed_polls: float, dr
         found.append(Finding("unknown", words))
     if figures.posts[Step.FAILED]:
         found.append(Finding("failed", f"{figures.posts[Step.FAILED]} post(s) could not be worked on"))
-    if drift:
-        found.append(Finding("drift", drift))
+    found += [Finding(key, words) for key, words in (("drift", drift), ("brake", braked)) if words]
     return Health(figures.at, tuple(found))
 
 

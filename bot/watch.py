@@ -7,13 +7,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 
+from bot.alerts import brake
 from bot.bot import Bot, PlatformSeat
 from bot.console.health import SMTP_PASSWORD, WEBHOOK, HealthServer, tell
 from bot.drift import verdict
 from bot.health import Alarmed, Health, SeatHealth, check, metrics, to_tell
 from bot.log import get
 from bot.steps.poll import poll_interval_s, streams
-from store import status
+from store import alerts, status
+from store.model import AlertState, MessageKind
 from store.status import Figures
 
 log = get("watch")
@@ -35,8 +37,11 @@ class Watch:
         with bot.store.read() as tx:
             figures = status.figures(tx)
             drift = verdict(tx, bot.faces.pack.sha256)
+            held = alerts.listing(tx, state=AlertState.HELD, kind=MessageKind.ALERT)
         seats = [_seat(seat) for seat in bot.seats.values()]
-        return figures, seats, check(figures, seats, bot.settings.health.missed_polls, drift.why if drift.holds is False else "")
+        stopped = [words for alert in held if (words := alert.hold_reason or "").startswith(brake.WORD)]
+        more = (drift.why if drift.holds is False else "", stopped[0] if stopped else "")
+        return figures, seats, check(figures, seats, bot.settings.health.missed_polls, *more)
 
     def health(self) -> tuple[bool, list[str]]:
         """For ``/healthz``."""

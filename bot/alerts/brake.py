@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import math
 
+WORD = "brake"
+"""How a hold reason of the brake begins."""
+
 
 def limit(photos_per_day: int, high_one_in_photos: int, multiple: float, at_least: int) -> int:
     """High-band alerts a day that go out by themselves: ``multiple`` times the expected false ones, or ``at_least``."""
@@ -19,6 +22,6 @@ def reason(decided_last_day: int, allowed: int) -> str:
     if decided_last_day <= allowed:
         return ""
     return (
-        f"brake: {decided_last_day} high-band alerts in 24 hours, {allowed} at most are plausible; "
+        f"{WORD}: {decided_last_day} high-band alerts in 24 hours, {allowed} at most are plausible; "
         "look at the matching (drift, one photo or case behind all of them), then release"
     )
