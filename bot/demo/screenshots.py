@@ -6,6 +6,7 @@ page is in the next run's pictures without a word here.
 
 from __future__ import annotations
 
+import io
 import re
 import secrets
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from PIL import Image
 from starlette.applications import Starlette
 from starlette.routing import Route
 
@@ -178,7 +180,8 @@ def _picture(page: Page, url: str, file: Path) -> Path:
 
 
 def _shoot(page: Page, file: Path) -> Path:
-    """The whole page, its pictures loaded."""
+    """The whole page, its pictures loaded; in 256 colours, a third of the size and fit for a repository."""
     page.wait_for_load_state("networkidle")
-    page.screenshot(path=str(file), full_page=True, animations="disabled")
+    shot = Image.open(io.BytesIO(page.screenshot(full_page=True, animations="disabled"))).convert("RGB")
+    shot.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG).save(file, "PNG", optimize=True)
     return file
