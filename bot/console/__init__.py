@@ -33,7 +33,8 @@ and its name stands in ``app.PAGES``. Templates are ``templates/NAME.html`` (or 
 * Words: English in the code and templates as ``_("...")``, placed values as ``_("%(n)s left", n=3)``; Chinese in
   ``locale/zh/NAME.po``. tests/bot/console/test_i18n.py names every text without a translation.
 * No inline script, style attribute or style element: the policy forbids them. Scripts are files in ``static/``.
-* Classes of console.css: ``card``, ``stack``, ``row``, ``grid``, ``table`` in ``table-scroll`` (with ``tabindex="0" role="region" aria-label``), ``badge`` (``ok``, ``warn``,
-  ``bad``), ``button`` (``primary``, ``quiet``, ``danger``), ``field`` (label + input + ``hint``), ``facts`` (dl), ``empty``,
+* Classes of console.css: ``card``, ``stack``, ``row``, ``grid``, ``table`` in ``table-scroll`` (with
+  ``tabindex="0" role="region" aria-label``), ``badge`` (``ok``, ``warn``, ``bad``), ``button`` (``primary``, ``quiet``,
+  ``danger``), ``field`` (label + input + ``hint``), ``facts`` (dl), ``empty``,
   ``muted``, ``notice``, ``narrow`` (a reading-width column), ``visually-hidden``.
 '''
