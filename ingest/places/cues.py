@@ -123,7 +123,7 @@ def _support(prose: str, end: int, before: str) -> Cue:
     because = named.group() if named else ""
     if say.BEFORE_EDGE.search(before):
         by_itself = say.AFTER_EDGE.match(prose, end) or (say.AFTER_STREET.match(prose, end, end + WINDOW) and not named)
-        return Cue("sighting", because, strong=bool(by_itself))
+        return Cue("sighting", because, strong=bool(by_itself), hedged=hedged)
     return Cue("sighting" if named else "plain", because, hedged=hedged)
 
 

@@ -39,7 +39,10 @@ _TELLS = re.compile(
     rf"{_SEEING.pattern}|孩|童|娃|婴|伢|崽|细路|细佬|小朋友|女儿|儿子|男|女|母子|父子|[昨今前][天日晚早晨]|刚|[点號号日月周]|时间|ago|baby|kid|boy|girl"
     "|child|toddler|teen|today|yester|night|morning|afternoon|evening|weekday|:"
 )
-"""Words of a post that tells of somebody, or of some time: a caption. Without any of them a place is only a place."""
+"""Words of a post that tells of somebody, or of some time. Without any of them a place is only a place that was named."""
+_LETTER = re.compile(r"[^\W_]")
+CAPTION = 8
+"""So many letters beside the place are still a caption of the photo (罗湖区东门老街，求扩散): it need not tell of anybody."""
 _IN_GENERAL = re.compile(
     "(?:这样|那样|这种|那种|这类|那些|不少|很多|许多|多数|好多|太多|所有|每个)的?[^，,。！!？?\x00]{0,6}(?:孩|童|娃|乞)|流浪儿童|报道"
     "|电影|课题|论文|新闻|落网|破获|案件|嫌疑人|机构|联系方式|活动|志愿者队伍"
@@ -173,7 +176,8 @@ def _decided(groups: list[Group], accepted: list[Mention], evidence: tuple[Evide
 
 def _doubt(best: Group, prose: str) -> str:
     """Why a text that names one clear place may still tell of no sighting there; empty where nothing says so."""
-    if not _TELLS.search(prose):
+    named = sum(mention.end - mention.start for mention in best.mentions)
+    if len(_LETTER.findall(prose)) - named > CAPTION and not _TELLS.search(prose):
         return "the text names a place and tells of nobody and of no time"
     for mention in best.mentions:
         before = _SENTENCE_END.split(prose[max(0, mention.start - SENTENCE) : mention.start])[-1]

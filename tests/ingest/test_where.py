@@ -317,3 +317,42 @@ def test_gold_places() -> None:
             wrong += 1
     assert right >= 56
     assert wrong <= 1
+
+
+# --- a clear place is not yet a sighting -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "坐标郑州，想加入你们的志愿者队伍",
+        "有在西宁的吗？",
+        "看了电影《亲爱的》，深圳那段太揪心了",
+        "杭州今天下雨，不知道那些流浪的孩子怎么过",
+        "昨天傍晚，在广州路上看到一个孩子要饭",
+        "昨天的新闻看了吗？拐卖儿童的人贩子在泉州落网",
+        "3月15号在南昌八一广场有公益活动，欢迎大家参加",
+        "在北京见过很多这样的孩子",
+        "昨天珠江新城那边，不对，是哪个新城我忘了，一个孩子在敲车窗",
+    ],
+)
+def test_a_place_in_a_text_that_tells_of_no_sighting_settles_nothing(text: str) -> None:
+    """News, plans, opinions and doubt name a clear place: a person sees it and why, and nobody is mentioned."""
+    where = resolve_where(text)
+    assert not where.settled
+    assert where.evidence
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "昨天下午三点在深圳罗湖火车站出站口看到一个小男孩",
+        "成都春熙路，女孩，六岁左右",
+        "Boy begging outside Hangzhou East station an hour ago",
+        "重庆观音桥步行街，刚刚拍的",
+        "香港旺角女人街有個細路喺度乞錢",
+    ],
+)
+def test_a_plain_sighting_is_settled(text: str) -> None:
+    """A caption with somebody or some time in it, in any of the languages, is enough."""
+    assert resolve_where(text).settled

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from bot.alerts.officials import MINISTRY, RoutingRules, choose
 from ingest.divisions import table
+from ingest.where import resolve_where
 from store.model import Agency, AgencyType, Certainty, OfficialAccount, Where
 
 TODAY = date(2026, 3, 1)
@@ -178,3 +180,25 @@ def test_any_directory(listed: list[OfficialAccount], places: int) -> None:
     assert all(found.agency.type is not AgencyType.MEDIA for found in chosen)
     levels = {found.agency.adcode for found in chosen}
     assert len(levels) <= 1 or levels == {COUNTY, PREFECTURE}
+
+
+# --- every hard case, against a directory that has somebody everywhere -----------------------------------------------
+
+HARD = Path(__file__).parents[2] / "ingest" / "places" / "hard_places.tsv"
+
+
+def test_no_hard_case_calls_another_citys_officer() -> None:
+    """With an account in every division of the country: an open place calls nobody, a certain one only its own line upward."""
+    listed = {division.adcode: account(number, division.adcode) for number, division in enumerate(table(), start=1)}
+    called = 0
+    for line in HARD.read_text("utf-8").splitlines():
+        if not line or line.startswith("#"):
+            continue
+        text, expected, _ = line.split("\t")
+        where = resolve_where(text)
+        near = [listed[code] for code in {*up(where.adcode or ""), *where.alternatives} if code in listed]
+        choice = choose(where, near, platform="weibo", rules=RoutingRules(), today=TODAY, ancestors=up)
+        allowed = set() if expected.startswith("?") else {code for one in expected.split() for code in up(one)}
+        assert {found.agency.adcode for found in choice.accounts} <= allowed, text
+        called += bool(choice.accounts)
+    assert called >= 400
