@@ -17,7 +17,7 @@ from store.errors import BadInput, NotFound
 from store.model import CaseState, FaceQuality, LeadState
 from store.session import Tx
 from store.sightings import SightingState
-from store.tables import candidates, face_notes, family_picks, leads, media, sightings
+from store.tables import candidates, face_notes, family_picks, leads, media, rejections, sightings
 from store.tables import faces as face_table
 
 
@@ -99,10 +99,11 @@ def faces_for(
         return []
     shown: list[Row[tuple[int, datetime | None]]] = []
     last = before
+    judged = _has_rejections(tx, case.id)
     # Rejections are matched by place in the photo, which SQL cannot say: read on until the page is full.
     while len(shown) < limit:
         rows = _rows(tx, case, pack_sha256, narrow, limit, last)
-        shown += [row for row in rows if case.id not in matches.rejected_cases(tx, row.id)]
+        shown += [row for row in rows if not judged or case.id not in matches.rejected_cases(tx, row.id)]
         if len(rows) < limit:
             break
         last = rows[-1].id
@@ -219,6 +220,11 @@ def _rows(
     if unlike:
         query = query.where(~exists(select(face_notes.c.face_id).where(face_notes.c.face_id == face_table.c.id, or_(*unlike))))
     return list(tx.execute(query).all())
+
+
+def _has_rejections(tx: Tx, case_id: int) -> bool:
+    """Most cases have none, and each face's own look-up costs milliseconds."""
+    return tx.execute(select(rejections.c.id).where(rejections.c.case_id == case_id).limit(1)).first() is not None
 
 
 def _picked(tx: Tx, case_id: int) -> frozenset[int]:

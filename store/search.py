@@ -31,16 +31,15 @@ class Found:
 
 def search(tx: Tx, narrow: SightingFilter, *, limit: int = 50, before: int | None = None) -> list[Found]:
     """Sightings that fit, newest post first; ``before`` (a post's row) goes on where an earlier page ended."""
-    query = (
-        select(sightings.c.id, posts.c.platform, posts.c.posted_at)
-        .join(posts, posts.c.id == sightings.c.post_id)
-        .order_by(posts.c.id.desc())
-        .limit(limit)
-    )
-    if before is not None:
-        query = query.where(posts.c.id < before)
+    # The wide rows of posts are read for the page alone, unless the platform is what narrows.
+    query = select(sightings.c.id).limit(limit)
     if narrow.platform:
-        query = query.where(posts.c.platform == narrow.platform)
+        query = query.join(posts, posts.c.id == sightings.c.post_id).where(posts.c.platform == narrow.platform)
+        query = query.order_by(posts.c.id.desc())
+    else:
+        query = query.order_by(sightings.c.post_id.desc())
+    if before is not None:
+        query = query.where((posts.c.id if narrow.platform else sightings.c.post_id) < before)
     if narrow.adcode_prefix:
         low = narrow.adcode_prefix
         query = query.where(sightings.c.adcode >= low.ljust(6, "0"), sightings.c.adcode <= low.ljust(6, "9"))
@@ -52,7 +51,13 @@ def search(tx: Tx, narrow: SightingFilter, *, limit: int = 50, before: int | Non
         query = query.where(sightings.c.state == narrow.state.value)
     if not narrow.with_duplicates:
         query = query.where(sightings.c.duplicate_of.is_(None))
-    return [Found(get(tx, int(row.id)), row.platform, row.posted_at) for row in tx.execute(query).all()]
+    return [_found(tx, int(number)) for number in tx.execute(query).scalars().all()]
+
+
+def _found(tx: Tx, sighting_id: int) -> Found:
+    sighting = get(tx, sighting_id)
+    row = tx.execute(select(posts.c.platform, posts.c.posted_at).where(posts.c.id == sighting.post_id)).one()
+    return Found(sighting, row.platform, row.posted_at)
 
 
 def by_division(tx: Tx, prefix: str = "") -> dict[str, int]:
