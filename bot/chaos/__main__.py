@@ -13,6 +13,8 @@ from bot.chaos.audit import Ledger
 from bot.chaos.run import Report, run
 from bot.commands.common import emit_json, err, guarded, out, table
 
+_RAM = Path("/dev/shm")
+
 
 def main() -> int:
     """Read the words, run, print. Returns the exit code."""
@@ -30,7 +32,8 @@ def main() -> int:
     found: list[Report] = []
 
     def work() -> None:
-        with tempfile.TemporaryDirectory(prefix="suishoupai-chaos-") as passing:
+        # In memory where there is such a folder: a killed process leaves what it wrote either way, and fsync costs nothing there.
+        with tempfile.TemporaryDirectory(prefix="suishoupai-chaos-", dir=_RAM if _RAM.is_dir() else None) as passing:
             folder = options.keep or Path(passing) / "run"
             say = (lambda line: err.print(line, markup=False, highlight=False)) if options.verbose else (lambda line: None)
             found.append(run(folder, options.rounds, options.seed, lanes=options.lanes, within_s=options.within, say=say))
