@@ -73,7 +73,8 @@ case "$word" in
   test)
     browser
     checks
-    exec "$py" -m pytest "$@"
+    # Two at a time: most tests wait for a server of their own. PYTEST_WORKERS=0 runs them one after the other.
+    exec "$py" -m pytest -n "${PYTEST_WORKERS:-2}" "$@"
     ;;
   check) checks ;;
   screenshots)
