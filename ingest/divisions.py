@@ -57,6 +57,9 @@ class DivisionTable:
     _by_name: dict[str, list[Division]] = field(default_factory=dict)
     _children: dict[str, list[Division]] = field(default_factory=dict)
     _former_by_key: dict[str, list[Former]] = field(default_factory=dict)
+    _chains: dict[str, tuple[Division, ...]] = field(default_factory=dict)
+    _codes_up: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _prefectures: dict[str, str | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for division in self.divisions.values():
@@ -64,6 +67,10 @@ class DivisionTable:
                 self._by_name.setdefault(name, []).append(division)
             if division.parent:
                 self._children.setdefault(division.parent, []).append(division)
+        for division in self.divisions.values():
+            self._chains[division.adcode] = tuple(self._upwards(division))
+            self._codes_up[division.adcode] = tuple(up.adcode for up in self._chains[division.adcode])
+            self._prefectures[division.adcode] = self._prefecture(self._chains[division.adcode])
         for former in self.formers:
             self._former_by_key.setdefault(former.code, []).append(former)
             self._former_by_key.setdefault(former.name, []).append(former)
@@ -88,12 +95,13 @@ class DivisionTable:
 
     def ancestors(self, adcode: str) -> list[Division]:
         """The division itself, then its prefecture if it has one, then its province; empty for an unknown code."""
-        chain: list[Division] = []
-        at = self.divisions.get(adcode)
+        return list(self._chains.get(adcode, ()))
+
+    def _upwards(self, division: Division) -> Iterator[Division]:
+        at: Division | None = division
         while at is not None:
-            chain.append(at)
+            yield at
             at = self.divisions.get(at.parent) if at.parent else None
-        return chain
 
     def full_name(self, adcode: str) -> str:
         """``500119`` -> ``重庆市南川区``; empty for an unknown code."""
@@ -103,21 +111,19 @@ class DivisionTable:
         """True when ``inner`` is ``outer`` or lies in it; False when either code is unknown."""
         if outer == inner:
             return outer in self.divisions
-        at = self.divisions.get(inner)
-        while at is not None and at.parent:
-            if at.parent == outer:
-                return True
-            at = self.divisions.get(at.parent)
-        return False
+        return outer in self._codes_up.get(inner, ())
 
     def prefecture_of(self, adcode: str) -> str | None:
         """The adcode that answers on the prefecture level: the prefecture, or for municipalities, SARs and directly
         administered counties the province or the county itself. None for provinces that have prefectures, and unknown codes."""
-        chain = self.ancestors(adcode)
+        return self._prefectures.get(adcode)
+
+    @staticmethod
+    def _prefecture(chain: tuple[Division, ...]) -> str | None:
         for division in chain:
             if division.level == "prefecture" or division.adcode in MUNICIPALITIES or division.adcode[:1] in "78":
                 return division.adcode
-        return adcode if chain and chain[0].level == "county" else None
+        return chain[0].adcode if chain[0].level == "county" else None
 
     def resolve_old(self, code_or_name: str, year: int | None = None) -> Division | None:
         """Today's division for any code or name since 1980; None when it is unknown or names several places.

@@ -34,6 +34,7 @@ _ELSEWHERE = re.compile(
     "|(?:妈妈|爸爸|父母|家人|母亲|父亲|奶奶|爷爷|(?<!大)家)在"
 )
 _CLAUSE_END = re.compile(r"[，,。；;!！?？\n\x00]|$")
+_CLAUSE_BEGIN = re.compile(r".*[，,。；;!！?？\n\x00]", re.DOTALL)
 _AND = re.compile(r"[和与跟及、/或]|或者|以及|还有|还是|\s?or\s?")
 _TELLS = re.compile(
     rf"{_SEEING.pattern}|孩|童|娃|婴|伢|崽|细路|细佬|小朋友|女儿|儿子|男|女|母子|父子|[昨今前][天日晚早晨]|刚|[点號号日月周]|时间|ago|baby|kid|boy|girl"
@@ -141,9 +142,9 @@ def _score(mention: Mention, prose: str) -> float:
     score = 2.0 if mention.cue.verdict == "sighting" else 1.0
     stop = _CLAUSE_END.search(prose, mention.end, mention.end + CLAUSE)
     end = stop.start() if stop else mention.end + CLAUSE
-    before = prose[max(0, mention.start - CLAUSE) : mention.start]
-    cut = max((before.rfind(mark) for mark in "，,。；;!！?？\n\x00"), default=-1)
-    clause = before[cut + 1 :] + "\x01" + prose[mention.end : end]
+    begin = max(0, mention.start - CLAUSE)
+    cut = _CLAUSE_BEGIN.match(prose, begin, mention.start)
+    clause = prose[cut.end() if cut else begin : mention.start] + "\x01" + prose[mention.end : end]
     if _ELSEWHERE.search(clause):
         score *= 0.25
     else:
@@ -176,8 +177,7 @@ def _decided(groups: list[Group], accepted: list[Mention], evidence: tuple[Evide
 
 def _doubt(best: Group, prose: str) -> str:
     """Why a text that names one clear place may still tell of no sighting there; empty where nothing says so."""
-    named = sum(mention.end - mention.start for mention in best.mentions)
-    if len(_LETTER.findall(prose)) - named > CAPTION and not _TELLS.search(prose):
+    if not _TELLS.search(prose) and len(_LETTER.findall(prose)) > CAPTION + sum(m.end - m.start for m in best.mentions):
         return "the text names a place and tells of nobody and of no time"
     for mention in best.mentions:
         before = _SENTENCE_END.split(prose[max(0, mention.start - SENTENCE) : mention.start])[-1]
