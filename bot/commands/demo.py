@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +18,7 @@ from bot import schedule
 from bot.bot import Bot
 from bot.commands.common import DEFAULT_CONFIG, EXIT_PROBLEM, ConfigOption, JsonOption, emit_json, err, out, table, tell
 from bot.demo.run import DemoReport, play, stage
+from bot.demo.seats import Seat, serve
 from bot.settings import load_settings
 from bot.wiring import configure_logs, open_bot
 
@@ -48,10 +49,24 @@ def demo(
             tell(words, {"url": microblog.url}, as_json=as_json)
             if browser:
                 threading.Thread(target=webbrowser.open, args=(microblog.url,), daemon=True).start()
-            with open_bot(turned) as bot:
+            with open_bot(turned) as bot, serve(bot, turned) as (url, seats):
+                show_seats(url, seats, as_json=as_json)
                 schedule.run(bot, live_lines(bot, as_json=as_json))
     if report.failures:
         raise typer.Exit(EXIT_PROBLEM)
+
+
+def show_seats(url: str, seats: Sequence[Seat], *, as_json: bool) -> None:
+    """Print the console's address and how to sign in as each role."""
+    if as_json:
+        emit_json({"console": url, "seats": seats})
+        return
+    out.print(f"\nThe console stays up too: {url}. Each link signs you in as that role (one browser window each):", markup=False)
+    for seat in seats:
+        out.print(f"  {seat.login:22} {seat.link}", markup=False, highlight=False, soft_wrap=True)
+    shown = seats[0]
+    words = f"The sign-in itself, to try: {shown.login}, {shown.password}, and six digits from an app that holds {shown.secret}"
+    out.print(words, markup=False, highlight=False, soft_wrap=True)
 
 
 def live_lines(bot: Bot, *, as_json: bool) -> Callable[[str], None]:

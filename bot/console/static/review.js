@@ -8,6 +8,7 @@
   const tools = $("[data-tools]");
   const range = { zoom: $("[data-zoom]"), bright: $("[data-bright]"), contrast: $("[data-contrast]") };
   let at = { x: 0, y: 0 };
+  let mirrored = false; // photos of screens and selfies are often the wrong way round
   tools.hidden = false;
 
   // Both faces are zoomed and moved together, so that like stays beside like.
@@ -16,7 +17,8 @@
     const most = ((zoom - 1) / (2 * zoom)) * 100;
     at = { x: Math.max(-most, Math.min(most, at.x)), y: Math.max(-most, Math.min(most, at.y)) };
     for (const image of images) {
-      image.style.transform = `scale(${zoom}) translate(${at.x}%, ${at.y}%)`;
+      const flip = mirrored && image === images[0] ? " scaleX(-1)" : "";
+      image.style.transform = `scale(${zoom}) translate(${at.x}%, ${at.y}%)${flip}`;
       image.style.filter = `brightness(${range.bright.value}) contrast(${range.contrast.value})`;
     }
   };
@@ -32,6 +34,12 @@
   };
   const swap = () => pair.classList.toggle("swapped");
   const lines = () => $("[data-lines]").setAttribute("aria-pressed", String(pair.classList.toggle("lined")));
+  const mirror = () => {
+    mirrored = !mirrored;
+    $("[data-mirror]").setAttribute("aria-pressed", String(mirrored));
+    paint();
+  };
+  $("[data-mirror]").addEventListener("click", mirror);
   $("[data-reset]").addEventListener("click", reset);
   $("[data-swap]").addEventListener("click", swap);
   $("[data-lines]").addEventListener("click", lines);
@@ -93,7 +101,7 @@
     toggle.addEventListener("change", () => localStorage.setItem("review-keys", toggle.checked ? "on" : "off"));
   }
   const isOn = () => (toggle ? toggle.checked : remembered !== "off");
-  const own = { "+": () => zoomBy(0.4), "=": () => zoomBy(0.4), "-": () => zoomBy(-0.4), 0: reset, w: swap, g: lines,
+  const own = { "+": () => zoomBy(0.4), "=": () => zoomBy(0.4), "-": () => zoomBy(-0.4), 0: reset, w: swap, m: mirror, g: lines,
     ArrowLeft: () => step(-1), ArrowRight: () => step(1), n: () => $("#note")?.focus() };
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest("input, textarea, select, dialog[open]");

@@ -86,6 +86,8 @@ def test_the_tools_zoom_swap_and_open_the_whole_photo(scene, sign_in_window):
     styles = [image.evaluate("image => image.style.transform") for image in page.locator(".lens img").all()]
     assert styles[0] == styles[1]
     assert styles[0].startswith("scale(1.8)")
+    page.keyboard.press("m")
+    assert page.locator("[data-side=left] img").evaluate("image => image.style.transform").endswith("scaleX(-1)")
     page.keyboard.press("w")
     left, right = (page.locator(f"[data-side={side}]").bounding_box()["x"] for side in ("left", "right"))
     assert left > right
