@@ -114,7 +114,7 @@ def _signed_in(
             first = next(iter(cases.listing(tx, limit=1)), None)
             user = people.add(
                 tx,
-                f"screenshots-{role.value}-{token[:6]}",
+                f"demo-{role.value}-{token[:4].lower()}",
                 name="示例人员",
                 roles=[role.value],
                 divisions=("44",) if role is Role.OFFICIAL else (),

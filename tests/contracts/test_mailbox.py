@@ -10,6 +10,7 @@ import os
 import pwd
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -25,9 +26,14 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.platforms import _mailbox_imap as imap
 from bot.platforms import _mailbox_mime as mime
 from bot.platforms import mailbox
 from bot.platforms._mailbox_text import html_to_text, own_words
@@ -361,7 +367,7 @@ def test_a_faulty_imap_server_is_never_no_mail(
 ) -> None:
     """Whatever stands at the other end, an error says so; an empty page means an empty mailbox alone."""
     with line_server(*lines, silent=silent) as port:
-        platform = build(base_url=f"imap://127.0.0.1:{port}", timeout_s=0.5)
+        platform = build(base_url=f"imap://127.0.0.1:{port}", timeout_s=0.5 if silent else 20)
         for call in (lambda: platform.read(MENTIONS, None, None, NOW), lambda: platform.own_recent(None, NOW), platform.account):
             with pytest.raises((error, errors.Blocked) if lines == () and not silent else error):
                 call()
@@ -384,7 +390,7 @@ def test_a_faulty_smtp_server_says_whether_it_may_have_been_sent(
     """Only where the whole mail was handed over is it doubtful; before that it is certain that nothing was sent."""
     server.put(letter(1), NOW)
     with line_server(*lines, silent=silent) as port, pytest.raises(error) as caught:
-        build(smtp_url=f"smtp://127.0.0.1:{port}", timeout_s=0.5).say(answer("n1@people.example.org"))
+        build(smtp_url=f"smtp://127.0.0.1:{port}", timeout_s=3 if silent else 20).say(answer("n1@people.example.org"))
     assert caught.value.certain is (error is not errors.Doubtful)
 
 
@@ -398,21 +404,101 @@ def test_secrets_stay_out_of_errors(server: Any, build: Callable[..., Platform])
     assert "MAILBOX_PASSWORD" in caught.value.mend
 
 
-def test_no_password_goes_to_a_server_without_tls() -> None:
-    """Outside this machine plain connections are refused before anything secret is sent, and odd addresses before that."""
+def test_addresses_that_cannot_be_used_are_refused_in_the_settings() -> None:
+    """Another protocol, a user name, a path or no host: refused with what is expected, before anything is opened."""
     for url in ("http://mail.example.org", "imap://user@mail.example.org", "imaps://", "imaps://mail.example.org/INBOX"):
         with pytest.raises(ValueError, match="expected"):
             mailbox.Settings.model_validate({"base_url": url})
-    heard: list[bytes] = []
-    with line_server(b"* OK ready\r\n", b"* CAPABILITY IMAP4rev1\r\nAAAA1 OK\r\n") as port:
-        secrets = {"MAILBOX_USER": "a@b.example", "MAILBOX_PASSWORD": "x"}
-        plain = mailbox.Settings.model_validate(
-            {"base_url": f"imap://localhost.localdomain:{port}", "smtp_url": "smtp://127.0.0.1"}
-        )
-        platform = mailbox.build(plain, secrets, lambda: NOW)
-        with pytest.raises((errors.Blocked, errors.Unreachable)):
-            platform.account()
-    assert heard == []
+
+
+def test_no_password_goes_to_a_server_without_tls(server: Any, mail: ModuleType) -> None:
+    """A server elsewhere that offers no TLS is refused before anything secret is said."""
+    # Another spelling of 127.0.0.1: to the adapter it is a host elsewhere.
+    account = imap.Account(
+        imap.Address("imap", "127.1", server.imap_port), mail.USER, mail.PASSWORD, server.folder, 5, imap.tls(None)
+    )
+    with pytest.raises(errors.Blocked, match="offers no TLS"):
+        imap.check_sign_in(account)
+
+
+def test_a_certificate_that_nobody_signed_is_refused(server: Any, mail: ModuleType, tmp_path: Path) -> None:
+    """TLS proves the server's name: an unknown authority is Blocked, a known one (ca_file) lets it through."""
+    key, cert = _certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    with _tls_before(server.imap_port, context) as port:
+        for ca_file, passes in ((None, False), (cert, True)):
+            account = imap.Account(
+                imap.Address("imaps", "localhost", port), mail.USER, mail.PASSWORD, server.folder, 10, imap.tls(ca_file)
+            )
+            if passes:
+                imap.check_sign_in(account)
+            else:
+                with pytest.raises(errors.Blocked, match="TLS"):
+                    imap.check_sign_in(account)
+
+
+def _certificate(folder: Path) -> tuple[Path, Path]:
+    """A key and a certificate for localhost, signed by itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    files = folder / "key.pem", folder / "cert.pem"
+    files[0].write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    files[1].write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    return files
+
+
+@contextmanager
+def _tls_before(port: int, context: ssl.SSLContext) -> Iterator[int]:
+    """A TLS door before the plain server at ``port``."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def pump(source: socket.socket, target: socket.socket) -> None:
+        try:
+            while data := source.recv(65_536):
+                target.sendall(data)
+        except OSError:
+            pass
+        finally:
+            target.close()
+
+    def serve() -> None:
+        while True:
+            try:
+                plain, _ = listener.accept()
+            except OSError:
+                return
+            try:
+                outer = context.wrap_socket(plain, server_side=True)
+            except OSError:
+                continue
+            inner = socket.create_connection(("127.0.0.1", port))
+            threading.Thread(target=pump, args=(outer, inner), daemon=True).start()
+            threading.Thread(target=pump, args=(inner, outer), daemon=True).start()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(5)
 
 
 # --- words ---------------------------------------------------------------------------------------------------------
