@@ -16,6 +16,8 @@ from store import audit, invitations, people
 from store.errors import BadInput
 
 NAV: tuple[NavEntry, ...] = ()
+_OVERVIEW = "/operator"
+"""Where those start who may open it."""
 
 
 def routes(parts: Parts) -> list[BaseRoute]:
@@ -38,8 +40,8 @@ def start(request: Request) -> Response:
     """To the first page of one's role; a stranger to the public page (the route named "public") or to the sign-in."""
     person: Person | None = request.state.person
     if person is not None:
-        entries = templates_of(request).nav_for(person)
-        return RedirectResponse(entries[0].path if entries else "/account", status_code=303)
+        paths = [entry.path for entry in templates_of(request).nav_for(person)] or ["/account"]
+        return RedirectResponse(_OVERVIEW if _OVERVIEW in paths else paths[0], status_code=303)
     try:
         return RedirectResponse(str(request.app.url_path_for("public")), status_code=303)
     except NoMatchFound:

@@ -5,11 +5,30 @@ from __future__ import annotations
 import shutil
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
 from sqlalchemy import event
 
-from store import alerts, audit, cases, erase, faces, gallery, leads, matches, media, officials, people, photos, posts, sightings
+from store import (
+    alerts,
+    audit,
+    cases,
+    erase,
+    faces,
+    gallery,
+    invitations,
+    known_pairs,
+    leads,
+    matches,
+    media,
+    officials,
+    people,
+    photos,
+    posts,
+    reviews,
+    sightings,
+)
 from store.alerts import NewAlert
 from store.cases import CaseFields
 from store.matches import NewCandidate
@@ -84,6 +103,14 @@ QUERIES = {
     "held messages": lambda tx: alerts.listing(tx, state=AlertState.HELD, platform="weibo"),
     "messages about a post": lambda tx: alerts.listing(tx, platform="weibo", target_post_id="1"),
     "an official's account": lambda tx: officials.account(tx, "weibo", "7"),
+    "a reviewer's next pair": lambda tx: reviews.take_next(tx, 1, tx.now),
+    "a reviewer's next pair in a division": lambda tx: reviews.take_next(tx, 1, tx.now, ("44",)),
+    "pairs that wait": lambda tx: reviews.waiting(tx, 1),
+    "pairs passed on": lambda tx: reviews.escalated(tx),
+    "a reviewer's last vote": lambda tx: reviews.last_of(tx, 1),
+    "a reviewer's figures": lambda tx: known_pairs.figures(tx, 1),
+    "a known pair": lambda tx: known_pairs.give(tx, 1, Random(1)),
+    "an invitation": lambda tx: invitations.find(tx, "token"),
     "a session": lambda tx: people.of_session(tx, "token"),
     "last events": lambda tx: audit.listing(tx, object="photo:1"),
     "a person's events": lambda tx: audit.listing(tx, who="reviewer"),
