@@ -202,22 +202,24 @@ class Site:
 
     # --- the end ---------------------------------------------------------------------------------------------------
 
-    def settle(self, patience_s: float = 120.0) -> float:
+    def settle(self, patience_s: float = 60.0) -> float:
         """Let the bot live in peace until nothing is due. Returns the seconds that took.
 
         Raises:
-            ChaosError: it did not come to rest.
+            ChaosError: nothing moved for ``patience_s``, or five times that was not enough.
         """
         began = time.monotonic()
         bot = life.begin(self.config, self.log, "")
         store = wiring.open_store(self._loaded())
         try:
-            quiet = 0
+            quiet, moved, before = 0, began, self._waiting(store)
             while quiet < 4:
-                if time.monotonic() - began > patience_s or bot.exitcode is not None:
+                if (now := self._waiting(store)) != before:
+                    before, moved = now, time.monotonic()
+                if time.monotonic() - moved > patience_s or time.monotonic() - began > 5 * patience_s or bot.exitcode is not None:
                     raise ChaosError(f"the bot did not come to rest: {self._waiting(store)}; {self._last_words()}")
                 time.sleep(0.5)
-                quiet = 0 if self._waiting(store) else quiet + 1
+                quiet = 0 if now else quiet + 1
         finally:
             store.close()
             if bot.exitcode is None and bot.pid is not None:
