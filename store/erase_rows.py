@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import case, delete, exists, insert, or_, select, update
 
 from store import cases, dialect
-from store.model import AlertState
+from store.model import AlertState, MessageKind
 from store.session import Tx
 from store.tables import (
     alerts,
@@ -88,6 +88,7 @@ def remove_photo_everywhere(tx: Tx, photo_id: int, counts: Counter[str]) -> None
 def remove_case(tx: Tx, case_id: int, counts: Counter[str]) -> None:
     """Remove a case with its photos, faces, candidates and leads; galleries in memory learn of it by the sequence."""
     held = list(tx.execute(select(case_photos.c.photo_id).where(case_photos.c.case_id == case_id)).scalars())
+    _hush_broadcasts(tx, counts, case_id)
     _forget_leads(tx, counts, leads.c.case_id == case_id)
     counts["candidates"] += tx.execute(delete(candidates).where(candidates.c.case_id == case_id)).rowcount
     mine = select(case_photos.c.id).where(case_photos.c.case_id == case_id)
@@ -140,6 +141,14 @@ def _hush(tx: Tx, counts: Counter[str], platform: str, post_id: str) -> None:
                 error="erased",
             )
         )
+
+
+def _hush_broadcasts(tx: Tx, counts: Counter[str], case_id: int) -> None:
+    """Take the family's page out of a case's broadcasts; those that were not said yet never will be."""
+    about = (alerts.c.kind == MessageKind.BROADCAST.value, alerts.c.scope.like(f"case:{case_id}:%"))
+    waiting = alerts.c.state.in_((AlertState.HELD.value, AlertState.READY.value))
+    state = case((waiting, AlertState.CANCELLED.value), else_=alerts.c.state)
+    counts["messages"] += tx.execute(update(alerts).where(*about).values(state=state, text="", error="erased")).rowcount
 
 
 def _chunks(rows: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -9,7 +9,7 @@ import pytest
 from bot import broadcast
 from bot.alerts.compose import load_templates
 from bot.console.parts import Role
-from store import alerts, audit, case_merge, cases, history, leads
+from store import alerts, audit, case_merge, cases, erase, history, leads
 from store.cases import CaseFields
 from store.errors import BadInput
 from store.model import AlertState, CaseState, LeadState
@@ -187,3 +187,16 @@ def test_family_sign_ins_move_with_a_merge(world, as_role) -> None:
     with world.parts.store.write() as tx:
         case_merge.merge(tx, world.case_id, other.id, "mei")
     family.get(f"/family/{world.case}")
+
+
+def test_an_erased_case_takes_its_broadcast_along(world, parts) -> None:
+    """What waited is never said, and the family's page stands nowhere any more."""
+    with parts.store.write() as tx:
+        history.publish(tx, world.case_id, "https://family.example.org/a", "mother", "mei")
+        number = broadcast.propose(
+            tx, world.case, "mei", platform="weibo", templates=load_templates(), max_length=140, length=len
+        )
+    erase.erase_case(parts.store, parts.files, world.case, by="mei", why="the family asked")
+    with parts.store.read() as tx:
+        alert = alerts.get(tx, number)
+        assert (alert.state, alert.text) == (AlertState.CANCELLED, "")
