@@ -39,6 +39,7 @@ class Schedule:
         self._watch = watch
         self._line = line
         self._working = threading.Lock()
+        self._sending = {name: threading.Lock() for name in bot.seats}
         self._idle = threading.Condition()
         self._running = 0
         self._scheduler = BackgroundScheduler(
@@ -105,11 +106,18 @@ class Schedule:
                 self._working.release()
             if any(report.done or report.failed for report in reports) or hits:
                 self._line(describe_work(reports, hits))
+                # What was decided is said at once: a poster waits for one poll, not for the next round of sending too.
+                for seat in self._bot.seats.values():
+                    self._deliver(seat)
 
     def _deliver(self, seat: PlatformSeat) -> None:
-        done = deliver(self._bot, seat)
-        if done != Delivered(seat.name):
-            self._line(describe_delivery(done))
+        if self._sending[seat.name].acquire(blocking=False):
+            try:
+                done = deliver(self._bot, seat)
+            finally:
+                self._sending[seat.name].release()
+            if done != Delivered(seat.name):
+                self._line(describe_delivery(done))
 
     def _failed(self, event: JobExecutionEvent) -> None:
         error = event.exception
