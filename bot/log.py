@@ -54,11 +54,11 @@ def configure(*, level: str = "info", json_lines: bool = False, secrets: Iterabl
     structlog.configure(
         processors=[*shared, structlog.processors.format_exc_info, redact, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=lambda *_: _Stderr(),
         cache_logger_on_first_use=False,
     )
     # Libraries (APScheduler, urllib3, tweepy) log through the standard module: same lines, same redaction.
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _StderrHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[
@@ -73,6 +73,22 @@ def configure(*, level: str = "info", json_lines: bool = False, secrets: Iterabl
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(threshold, logging.WARNING))
+
+
+class _Stderr:
+    """Writes lines to what standard error is at that moment: it may be another stream later than when logs were set up."""
+
+    def msg(self, message: str) -> None:
+        print(message, file=sys.stderr, flush=True)
+
+    log = debug = info = warn = warning = error = critical = fatal = exception = failure = msg
+
+
+class _StderrHandler(logging.Handler):
+    """The same for the standard library's loggers."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(self.format(record), file=sys.stderr, flush=True)
 
 
 class _Lines:

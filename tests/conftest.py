@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import yaml
@@ -31,6 +32,31 @@ from store.model import AgencyType, AlertState
 
 ROOT = Path(__file__).resolve().parents[1]
 TAG = "随手拍照解救乞讨儿童"
+
+
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+# Without --no-sandbox Chromium does not start as root; the rest keeps it from calling home.
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """One headless Chromium for the whole run (Playwright allows one in a process); its tests skip where there is none."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright's Python package is not installed")
+    if not Path(CHROMIUM).exists():
+        pytest.skip("no Chromium here: apt-get install chromium fonts-noto-cjk")
+    with sync_api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
 
 
 @dataclass

@@ -32,13 +32,10 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[sync_api.Browser]:
+@pytest.fixture
+def browser(chromium: sync_api.Browser) -> sync_api.Browser:
     """A headless Chromium."""
-    with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield started
-        started.close()
+    return chromium
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The running bot: its jobs, its clean end, and a passer-by's view of it in a real browser."""
 
-import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -19,8 +18,6 @@ from bot.schedule import Schedule, poll_interval_s
 from bot.settings import Loaded, load_settings
 from store import posts
 
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 PATIENCE_S = 60
 
 
@@ -119,21 +116,18 @@ def test_the_call_budget_stretches_the_poll_interval(settings_file, microblog: M
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="no Chromium here: apt-get install chromium fonts-noto-cjk")
 def test_a_photo_posted_by_hand_in_a_browser_gets_its_answer(
-    quick: Loaded, tools: SimpleNamespace, microblog: Microblog, photos: dict[str, DemoPhoto], tmp_path: Path
+    quick: Loaded, tools: SimpleNamespace, microblog: Microblog, photos: dict[str, DemoPhoto], tmp_path: Path, chromium
 ) -> None:
     """As a passer-by: open the page, attach a photo, post; the bot's answer and the official's mention arrive by themselves."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright's Python package is not installed")
     picture = tmp_path / "photo.jpg"
     picture.write_bytes(photos["a-street"].data)
     with tools.opened(quick) as bot:
         tools.register(bot)
         tools.enrol_luohu(bot, microblog)
-        with running(bot) as lines, sync_api.sync_playwright() as playwright:
+        with running(bot) as lines:
             wait_for(lambda: any("weibo:mentions" in line for line in lines))
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-            page = browser.new_page()
+            page = chromium.new_page()
             page.goto(microblog.url)
             page.get_by_role("button", name="随手拍助手").click()
             page.locator("#text").press_sequentially("刚刚在深圳市罗湖区东门老街看到")
@@ -146,7 +140,7 @@ def test_a_photo_posted_by_hand_in_a_browser_gets_its_answer(
             words = " ".join(answers.all_inner_texts())
             inbox = page.locator("#inbox article").inner_text()
             page.screenshot(path=tmp_path / "answered.png", full_page=True)
-            browser.close()
+            page.close()
     assert "收到，谢谢您" in words
     assert "请协助核实" in inbox
     assert "Demo case" not in words + inbox

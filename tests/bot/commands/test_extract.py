@@ -70,7 +70,7 @@ def test_explain_shows_the_words_and_the_reasons() -> None:
     output = run("extract", "-", "--explain", given=jsonl(POST)).output
     assert "440303" in output
     assert "2011-02-15T12:00:00+08:00" in output
-    assert "went missing" in output
+    assert "refused" in output
 
 
 def test_explain_prints_markup_as_it_stands() -> None:

@@ -305,31 +305,6 @@ def review_app(scene: Scene) -> Starlette:
 
 # --- a real browser ----------------------------------------------------------------------------------------------------
 
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-# Without --no-sandbox Chromium does not start as root; the rest keeps it from calling home.
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    """A headless Chromium; tests that use it skip where there is none."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright's Python package is not installed")
-    if not Path(CHROMIUM).exists():
-        pytest.skip("no Chromium here: apt-get install chromium fonts-noto-cjk")
-    with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield started
-        started.close()
-
-
 @dataclass
 class Window:
     """A person at a browser of their own: nothing leaves this machine, and no page may complain in the console."""

@@ -29,7 +29,7 @@ def console_settings() -> str:
     )
 
 
-def test_a_photo_is_sent_with_script_and_a_large_one_is_told_at_once(parts: Parts, tmp_path: Path) -> None:
+def test_a_photo_is_sent_with_script_and_a_large_one_is_told_at_once(parts: Parts, tmp_path: Path, chromium) -> None:
     """With no quota for script-less browsers only a right proof lets a submission in: the page finds it by itself. A photo over
     the limit is named before anything is sent, and the page breaks none of its own rules."""
     small, large = tmp_path / "small.jpg", tmp_path / "large.jpg"
@@ -38,9 +38,8 @@ def test_a_photo_is_sent_with_script_and_a_large_one_is_told_at_once(parts: Part
     small.write_bytes(out.getvalue())
     large.write_bytes(out.getvalue() + b"\0" * 300_000)
     complaints: list[str] = []
-    with ConsoleServer(create_app(parts), "127.0.0.1", 0) as server, sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--no-first-run"])
-        page = browser.new_page(locale="en-GB", viewport={"width": 390, "height": 844})
+    with ConsoleServer(create_app(parts), "127.0.0.1", 0) as server:
+        page = chromium.new_page(locale="en-GB", viewport={"width": 390, "height": 844})
         page.on("console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.set_default_timeout(15_000)
@@ -55,5 +54,5 @@ def test_a_photo_is_sent_with_script_and_a_large_one_is_told_at_once(parts: Part
         page.wait_for_url("**/report/*")
         assert page.inner_text("h1") == "Your receipt"
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
-        browser.close()
+        page.close()
     assert complaints == []
