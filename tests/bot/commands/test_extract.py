@@ -71,6 +71,8 @@ def test_explain_shows_the_words_and_the_reasons() -> None:
     assert "440303" in output
     assert "2011-02-15T12:00:00+08:00" in output
     assert "refused" in output
+    [plain] = (json.loads(line) for line in run("extract", "-", given=jsonl(POST)).output.splitlines())
+    assert "went missing" in json.dumps(plain["time_evidence"])
 
 
 def test_explain_prints_markup_as_it_stands() -> None:
