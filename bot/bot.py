@@ -23,7 +23,8 @@ from store.session import Store
 
 @dataclass(slots=True)
 class PlatformSeat:
-    """A platform in use: its object, its settings, and what was learnt about the bot's own account there."""
+    """A platform in use: its object, its settings, and what was learnt about the bot's own account there. ``in_hand`` is the
+    message being sent (number, attempt) while its outcome is not recorded yet."""
 
     name: str
     platform: Platform
@@ -32,6 +33,7 @@ class PlatformSeat:
     own_id: str = ""
     own_handle: str = ""
     quiet_until: datetime | None = None
+    in_hand: tuple[int, int] | None = None
     checked_handles: dict[int, date] = field(default_factory=dict)
     breaker: Breaker = field(default_factory=Breaker)
 

@@ -234,6 +234,23 @@ def unknowns(tx: Tx, platform: str | None = None, now: datetime | None = None, l
     return _all(tx, query)
 
 
+def in_doubt(tx: Tx, platform: str, now: datetime, *, reads: int, attempts: int, limit: int = 50) -> list[Alert]:
+    """Messages to be looked for now, oldest first. Those that were sent ``attempts`` times and looked for ``reads`` times since
+    wait for a person (``alerts list --state unknown``) and are passed over: however many they are, none keeps others waiting."""
+    query = (
+        select(alerts)
+        .where(
+            alerts.c.platform == platform,
+            alerts.c.state == _S.UNKNOWN.value,
+            or_(alerts.c.not_before.is_(None), alerts.c.not_before <= now),
+            or_(alerts.c.reads < reads, alerts.c.attempt < attempts),
+        )
+        .order_by(alerts.c.id)
+        .limit(limit)
+    )
+    return _all(tx, query)
+
+
 def note_read(tx: Tx, alert_id: int, attempt: int, not_before: datetime) -> int:
     """An unknown one was looked for and not found; look again at ``not_before``. Returns how often that was done."""
     _move(tx, alert_id, (_S.UNKNOWN,), _S.UNKNOWN, attempt, reads=alerts.c.reads + 1, not_before=not_before)
@@ -324,6 +341,12 @@ def sent_since(tx: Tx, platform: str, kind: MessageKind | None, since: datetime)
     )
     if kind is not None:
         query = query.where(alerts.c.kind == kind.value)
+    return int(tx.execute(query).scalar_one())
+
+
+def decided_since(tx: Tx, kind: MessageKind, since: datetime) -> int:
+    """How many messages of a kind were put into the outbox since then, on all platforms, whatever became of them."""
+    query = select(func.count()).select_from(alerts).where(alerts.c.kind == kind.value, alerts.c.created_at >= since)
     return int(tx.execute(query).scalar_one())
 
 

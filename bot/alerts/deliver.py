@@ -41,6 +41,8 @@ LEASE_S = 300
 MAX_ATTEMPTS = 3
 """How often a message is sent in all (each time only after it was certainly, or by all signs, not published)."""
 _CLOCK_SKEW = timedelta(minutes=10)
+_LONGEST_WAIT = timedelta(days=1)
+"""Platforms count calls by the day at most; a later reset is a platform's mistake, and must not silence the bot for years."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,11 @@ def deliver(bot: Bot, seat: PlatformSeat, limit: int = 50) -> Delivered:
     """One round on one platform: expired leases, reconciling, sending at most ``limit`` messages."""
     with bot.store.write("deliver.leases") as tx:
         alerts.expired_leases(tx, tx.now)
+        if seat.in_hand is not None:
+            # The last round ended (a locked database, a full disk) before it could record an outcome. Nobody else has this
+            # message: waiting for its lease would keep the whole platform silent for as long.
+            alerts.record_unknown(tx, *seat.in_hand, "its outcome could not be recorded", not_before=tx.now + _indexing(seat))
+    seat.in_hand = None
     if seat.breaker.open_at(bot.clock()):
         return Delivered(seat.name, stopped=f"left alone for a while: {seat.breaker.why}")
     digest.propose(bot, seat)
@@ -82,7 +89,9 @@ def deliver(bot: Bot, seat: PlatformSeat, limit: int = 50) -> Delivered:
             alert = alerts.claim_next(tx, seat.name, tx.now, LEASE_S)
         if alert is None:
             break
+        seat.in_hand = (alert.id, alert.attempt)
         outcome = _send(bot, seat, alert)
+        seat.in_hand = None
         tally[outcome] += 1
         if outcome == "back":
             stopped = "the platform does not take messages now"
@@ -139,7 +148,7 @@ def _back(bot: Bot, seat: PlatformSeat, alert: Alert, error: PlatformError) -> s
     """Certainly not published, and worth trying later: rate limit, token, network."""
     with bot.store.write("deliver.back") as tx:
         named = error.until if isinstance(error, RateLimited) else None
-        until = named or tx.now + backoff(bot, alert.attempt - 1)
+        until = min(named, tx.now + _LONGEST_WAIT) if named else tx.now + backoff(bot, alert.attempt - 1)
         alerts.back_to_ready(tx, alert.id, alert.attempt, str(error), not_before=until)
     if isinstance(error, RateLimited | Unauthorised):
         seat.quiet_until = until
@@ -195,8 +204,7 @@ def _over_cap(tx: Tx, bot: Bot, seat: PlatformSeat) -> str:
     """The caps once more, for alerts that were decided together: what counts is what goes out. This one counts itself."""
     caps, matching, set_brake = bot.settings.alerts.caps, bot.settings.matching, bot.settings.alerts.brake
     allowed = brake.limit(matching.photos_per_day, matching.high_one_in_photos, set_brake.multiple, set_brake.at_least)
-    decided = alerts.listing(tx, kind=MessageKind.ALERT, limit=allowed + 1)
-    braked = brake.reason(sum(a.created_at >= tx.now - timedelta(days=1) for a in decided), allowed)
+    braked = brake.reason(alerts.decided_since(tx, MessageKind.ALERT, tx.now - timedelta(days=1)), allowed)
     if braked:
         return braked
     for hours, cap in ((1, caps.per_hour), (24, caps.per_day)):
@@ -230,7 +238,7 @@ def _wrong_mention(bot: Bot, seat: PlatformSeat, alert: Alert) -> str:
 def reconcile(bot: Bot, seat: PlatformSeat) -> int:
     """Read back the bot's own posts for every doubtful message that is due. Returns how many were found published."""
     with bot.store.read() as tx:
-        due = [alert for alert in alerts.unknowns(tx, seat.name, tx.now) if not _is_flagged(bot, alert)]
+        due = alerts.in_doubt(tx, seat.name, tx.now, reads=bot.settings.alerts.reconcile_reads, attempts=MAX_ATTEMPTS)
     found = 0
     for alert in due:
         if bot.stopping.is_set():
@@ -244,11 +252,6 @@ def reconcile(bot: Bot, seat: PlatformSeat) -> int:
             break
         found += _settle(bot, seat, alert, next((post for post in own if is_same(post, alert)), None))
     return found
-
-
-def _is_flagged(bot: Bot, alert: Alert) -> bool:
-    """A message that was looked for often enough and sent often enough waits for a person (``alerts list --state unknown``)."""
-    return alert.reads >= bot.settings.alerts.reconcile_reads and alert.attempt >= MAX_ATTEMPTS
 
 
 def _settle(bot: Bot, seat: PlatformSeat, alert: Alert, own: OwnPost | None) -> int:
