@@ -47,8 +47,9 @@ def mb() -> Iterator[Microblog]:
 
 
 @pytest.fixture
-def page(browser: sync_api.Browser) -> Iterator[sync_api.Page]:
-    """A tab that fails the test if the page logs an error or leaves this machine."""
+def page(browser: sync_api.Browser, mb: Microblog) -> Iterator[sync_api.Page]:
+    """A tab that fails the test if the page logs an error or leaves this machine. Closed before the microblog ends: the page
+    asks it for news every two seconds and would complain."""
     tab = browser.new_page(viewport={"width": 1180, "height": 900})
     complaints: list[str] = []
     tab.on("console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None)
