@@ -1,21 +1,18 @@
 """What is known besides the face: sex, age, distance and time from the loss, siblings. Pure.
 
-Priors stay apart from the score. They give reviewers an explanation and an order in the queue; they never make or change a
-band, and they never hide a candidate: a stolen child is dressed as the other sex, moved across the country, and called older.
-The weights are a judgement, not a measurement; nothing but the order depends on them.
+Priors stay apart from the score. They give reviewers an explanation (after their blind decision) and an order in the queue;
+they never make or change a band, and they never hide a candidate: a stolen child is dressed as the other sex, moved across the
+country, and called older. The weights are a judgement, not a measurement; nothing but the order depends on them.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
-from matcher.compare import Match
-from store.model import Band
-
-_EARTH_KM = 6371.0
 _AGE_TOLERANCE_YEARS = 3.0
 """How far people (and age estimators: 3 to 8 years on Asian children) misjudge a child's age from a photo."""
 
@@ -28,100 +25,117 @@ class Sex(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CaseFacts:
-    """What the case says. Places are (latitude, longitude) in degrees; None and UNKNOWN where nothing is known."""
+    """What the case says; None and UNKNOWN where nothing is known. ``siblings``: cases that it names as brother or sister."""
 
     sex: Sex = Sex.UNKNOWN
     born: date | None = None
     lost_on: date | None = None
-    lost_at: tuple[float, float] | None = None
-    siblings: tuple[int, ...] = ()
+    siblings: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class SightingFacts:
-    """What is known about the sighting. ``age_years`` is what a person or an estimator said, with its half-width."""
+    """What is known about the sighting. ``sex`` and ``age_years`` are what somebody said; ``km`` how far from the loss.
+
+    ``resembles``: the other cases that this face is a candidate for.
+    """
 
     seen_on: date | None = None
-    seen_at: tuple[float, float] | None = None
+    km: float | None = None
     sex: Sex = Sex.UNKNOWN
     age_years: float | None = None
-    age_within_years: float = _AGE_TOLERANCE_YEARS
+    resembles: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
-class Prior:
-    """``weight`` orders candidates of one band (higher first, 0 where nothing is known); ``why`` is for the reviewer."""
+class Fact:
+    """One thing that speaks for the pair (``weight`` above 0), against it (below) or only explains (0).
+
+    ``text`` is one of :data:`TEXTS`; ``values`` fill its places.
+    """
 
     weight: float
-    why: tuple[str, ...]
+    text: str
+    values: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def words(self) -> str:
+        """The sentence in English."""
+        return self.text % self.values if self.values else self.text
 
 
-def prior(case: CaseFacts, sighting: SightingFacts) -> Prior:
-    """What speaks for and against this case beside the face."""
-    parts = [part for part in (_time(case, sighting), _age(case, sighting), _sex(case, sighting), _place(case, sighting)) if part]
-    return Prior(sum(weight for weight, _ in parts), tuple(why for _, why in parts))
+BEFORE_LOSS = "Seen %(days)s days before the child was lost."
+SOON = "Seen %(days)s days after the loss."
+UNBORN = "Seen before the child was born."
+AGE_AT_SIGHTING = "The child was %(years)s years old then."
+AGE_FITS = "The child was %(years)s years old then; the post says about %(said)s."
+AGE_APART = "The child was %(years)s years old then, but the post says about %(said)s."
+BOTH_GIRLS = "A girl is missing, and the post speaks of a girl."
+BOTH_BOYS = "A boy is missing, and the post speaks of a boy."
+SAID_BOY = "A girl is missing, but the post speaks of a boy: clothes and hair can mislead."
+SAID_GIRL = "A boy is missing, but the post speaks of a girl: clothes and hair can mislead."
+AWAY = "About %(km)s km from where the child was lost."
+SIBLING = "The face also resembles a brother or sister who is registered: expect likeness."
+TEXTS = (
+    BEFORE_LOSS, SOON, UNBORN, AGE_AT_SIGHTING, AGE_FITS, AGE_APART, BOTH_GIRLS, BOTH_BOYS, SAID_BOY, SAID_GIRL, AWAY, SIBLING,
+)  # fmt: skip
+"""Every sentence a fact can be, for those who translate them."""
 
 
-def ordered(candidates: list[tuple[Match, Prior]]) -> list[tuple[Match, Prior]]:
-    """Candidates as the review queue shows them: by band, then by how rare the score is among strangers, moved by the prior.
+def facts(case: CaseFacts, sighting: SightingFacts) -> tuple[Fact, ...]:
+    """What speaks for and against this case beside the face; empty where nothing is known."""
+    found = (_time(case, sighting), _age(case, sighting), _sex(case, sighting), _place(sighting), _sibling(case, sighting))
+    return tuple(fact for fact in found if fact is not None)
 
-    A prior moves a candidate within its band only, by at most about one power of ten of rarity for each fact.
+
+def turn(one_in: float | None, known: tuple[Fact, ...]) -> float:
+    """When a candidate's turn comes in the queue of its band; lower is earlier.
+
+    The rarer among strangers the earlier; each fact moves it by at most one power of ten of rarity, for or against.
     """
-    bands = {Band.HIGH: 0, Band.REVIEW: 1, Band.NONE: 2}
-
-    def key(entry: tuple[Match, Prior]) -> tuple[int, float, int, int]:
-        match, known = entry
-        return bands[match.band], -(math.log10(match.one_in) + known.weight), match.rank, match.case_id
-
-    return sorted(candidates, key=key)
+    rarity = math.log10(one_in) if one_in and one_in > 1 else 0.0
+    return -(rarity + sum(fact.weight for fact in known))
 
 
-def sibling_note(case: CaseFacts, other_cases: set[int]) -> str:
-    """The sentence for a face that also resembles a sibling named in the case; empty where there is none."""
-    named = sorted(set(case.siblings) & other_cases)
-    return f"also resembles case {', '.join(map(str, named))}, a sibling: expect likeness" if named else ""
-
-
-def distance_km(a: tuple[float, float], b: tuple[float, float]) -> float:
-    """Great-circle distance between two (latitude, longitude) points in degrees (haversine formula)."""
-    (lat_a, lon_a), (lat_b, lon_b) = ((math.radians(p[0]), math.radians(p[1])) for p in (a, b))
-    h = math.sin((lat_b - lat_a) / 2) ** 2 + math.cos(lat_a) * math.cos(lat_b) * math.sin((lon_b - lon_a) / 2) ** 2
-    return 2 * _EARTH_KM * math.asin(min(1.0, math.sqrt(h)))
-
-
-def _time(case: CaseFacts, sighting: SightingFacts) -> tuple[float, str] | None:
+def _time(case: CaseFacts, sighting: SightingFacts) -> Fact | None:
     if case.lost_on is None or sighting.seen_on is None:
         return None
     days = (sighting.seen_on - case.lost_on).days
     if days < 0:
-        return -1.0, f"seen {-days} days before the child was lost"
-    return (0.5 if days <= 90 else 0.0), f"seen {days} days after the loss"
+        return Fact(-1.0, BEFORE_LOSS, {"days": -days})
+    return Fact(0.5 if days <= 90 else 0.0, SOON, {"days": days})
 
 
-def _age(case: CaseFacts, sighting: SightingFacts) -> tuple[float, str] | None:
+def _age(case: CaseFacts, sighting: SightingFacts) -> Fact | None:
     if case.born is None or sighting.seen_on is None:
         return None
     years = (sighting.seen_on - case.born).days / 365.25
     if years < 0:
-        return -1.0, "seen before the child was born"
+        return Fact(-1.0, UNBORN)
     if sighting.age_years is None:
-        return 0.0, f"the child was {years:.0f} years old at the time"
+        return Fact(0.0, AGE_AT_SIGHTING, {"years": f"{years:.0f}"})
     apart = abs(years - sighting.age_years)
-    if apart <= sighting.age_within_years:
-        return 0.5, f"{years:.0f} years old at the time, judged {sighting.age_years:.0f}"
-    return -min(1.0, 0.2 * (apart - sighting.age_within_years)), f"{years:.0f} years old, but judged {sighting.age_years:.0f}"
+    values = {"years": f"{years:.0f}", "said": f"{sighting.age_years:.0f}"}
+    if apart <= _AGE_TOLERANCE_YEARS:
+        return Fact(0.5, AGE_FITS, values)
+    return Fact(-min(1.0, 0.2 * (apart - _AGE_TOLERANCE_YEARS)), AGE_APART, values)
 
 
-def _sex(case: CaseFacts, sighting: SightingFacts) -> tuple[float, str] | None:
+def _sex(case: CaseFacts, sighting: SightingFacts) -> Fact | None:
     if Sex.UNKNOWN in (case.sex, sighting.sex):
         return None
+    girl = case.sex is Sex.FEMALE
     if case.sex is sighting.sex:
-        return 0.3, f"both {case.sex.value}"
-    return -0.5, f"a {case.sex.value} child is sought, this one looks {sighting.sex.value}: clothes and hair can mislead"
+        return Fact(0.3, BOTH_GIRLS if girl else BOTH_BOYS)
+    return Fact(-0.5, SAID_BOY if girl else SAID_GIRL)
 
 
-def _place(case: CaseFacts, sighting: SightingFacts) -> tuple[float, str] | None:
-    if case.lost_at is None or sighting.seen_at is None:
+def _place(sighting: SightingFacts) -> Fact | None:
+    if sighting.km is None:
         return None
-    km = distance_km(case.lost_at, sighting.seen_at)
-    return max(0.0, 0.5 - 0.2 * math.log10(max(km, 10) / 10)), f"{km:.0f} km from where the child was lost"
+    return Fact(max(0.0, 0.5 - 0.2 * math.log10(max(sighting.km, 10) / 10)), AWAY, {"km": f"{sighting.km:.0f}"})
+
+
+def _sibling(case: CaseFacts, sighting: SightingFacts) -> Fact | None:
+    """Likeness to a registered sibling explains a score, and whichever of the two it is, one family is waiting."""
+    return Fact(0.0, SIBLING) if case.siblings & sighting.resembles else None

@@ -34,6 +34,7 @@ class NewCandidate:
     """What the matcher says of a pair. ``one_in``: strangers reach this score about once in that many photos (None: not known).
 
     ``normalised`` is None while the gallery is too small for normalisation; ``calibration`` names the version of the rule.
+    ``turn`` orders the review queue within a band, lower first.
     """
 
     case_id: int
@@ -44,6 +45,7 @@ class NewCandidate:
     band: Band
     why: str = ""
     calibration: str = ""
+    turn: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ def save_candidates(tx: Tx, face_id: int, pack_id: str, found: Sequence[NewCandi
             "why": new.why,
             "pack_id": pack_id,
             "calibration": new.calibration,
+            "turn": float(new.turn),
             "updated_at": tx.now,
         }
         statement = dialect.upsert(candidates, ["face_id", "case_id"], list(values)).values(
@@ -173,6 +176,11 @@ def posts_of(tx: Tx, candidate_id: int) -> list[int]:
         .order_by(media.c.post_id)
     )
     return list(tx.execute(query).scalars())
+
+
+def cases_of_face(tx: Tx, face_id: int) -> frozenset[int]:
+    """All cases that a face is a candidate for, whatever people decided."""
+    return frozenset(tx.execute(select(candidates.c.case_id).where(candidates.c.face_id == face_id)).scalars())
 
 
 def listing(

@@ -84,7 +84,8 @@ class Lock:
 
 
 def take_next(tx: Tx, user_id: int, until: datetime, divisions: Sequence[str] = ()) -> Lock | None:
-    """The pair this reviewer has, else the next that needs their vote (high band first, then oldest), held until then.
+    """The pair this reviewer has, else the next that needs their vote, held until then: the high band first, in it by turn
+    (how rarely strangers reach the score, moved by what else is known), then the oldest.
 
     A pair is given to as many at once as it still needs votes, never twice to one person, and only for verified cases.
     None where nothing waits for them.
@@ -92,7 +93,8 @@ def take_next(tx: Tx, user_id: int, until: datetime, divisions: Sequence[str] = 
     held = holding(tx, user_id)
     if held is not None and held.until > tx.now and _wanted(tx, user_id, held.candidate_id):
         return held
-    number = tx.execute(_waiting(tx, user_id, divisions).order_by(candidates.c.band, candidates.c.id).limit(1)).scalar()
+    query = _waiting(tx, user_id, divisions).order_by(candidates.c.band, candidates.c.turn, candidates.c.id)
+    number = tx.execute(query.limit(1)).scalar()
     return None if number is None else hold(tx, number, user_id, until)
 
 

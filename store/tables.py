@@ -366,6 +366,7 @@ candidates = Table(
     Column("why", CleanText, nullable=False, server_default=""),
     Column("pack_id", String(100), nullable=False),
     Column("calibration", String(200), nullable=False, server_default=""),
+    Column("turn", Float, nullable=False, server_default="0"),
     Column("state", String(20), nullable=False),
     Column("state_by", CleanText),
     Column("state_at", UtcDateTime),
@@ -373,6 +374,7 @@ candidates = Table(
     Column("updated_at", UtcDateTime, nullable=False),
     UniqueConstraint("face_id", "case_id"),
     Index("ix_candidates_state", "state", "band", "id"),
+    Index("ix_candidates_turn", "state", "band", "turn", "id"),
 )
 
 rejections = Table(

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from bot import priors
 from bot.commands.common import DEFAULT_CONFIG, ConfigOption, JsonOption, emit_json, table, tell
 from bot.settings import load_settings
 from bot.wiring import open_store
@@ -53,6 +54,9 @@ def show(
         candidate = matches.get(tx, number)
         values = _shown(tx, candidate)
         face = faces.get(tx, candidate.face_id)
+        if face is not None:
+            known = priors.of_pair(tx, cases.get(tx, candidate.case_id), face.photo_id, matches.cases_of_face(tx, face.id))
+            values |= {"besides the face": " ".join(fact.words for fact in known) or "nothing is known"}
         audit.append(tx, who="operator", what="match.viewed", object=str(number))
     store.close()
     if face is not None:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from bot import priors
 from bot.console import reviewdesk
 from bot.console.i18n import Words, translate, words
 from bot.console.parts import NavEntry, Parts, Role, current, form_of, parts_of
@@ -18,7 +19,8 @@ from bot.console.reviewdesk import Done, Shown, Task
 from bot.console.reviewing import ANSWERS, CHECKLIST
 from bot.console.security import require
 from ingest.places import geo
-from store import known_pairs, leads, photos, posts, reviews, sightings
+from matcher.priors import Fact
+from store import known_pairs, leads, matches, photos, posts, reviews, sightings
 from store.cases import Case
 from store.errors import BadInput, NotFound
 from store.reviews import Verdict
@@ -132,6 +134,7 @@ class Context:
     seen: tuple[Seen, ...]
     elsewhere: tuple[Sighting, ...]
     rejections: int
+    facts: tuple[Fact, ...] = ()
 
 
 @require(*REVIEWERS)
@@ -173,7 +176,10 @@ def context(tx: Tx, task: Task) -> Context:
     elsewhere = {lead.sighting_id for lead in followed} - {sighting.id for sighting in here}
     others = sorted((sightings.get(tx, number) for number in elsewhere), key=lambda s: (s.when.seen_from or s.created_at, s.id))
     return Context(
-        tuple(_seen(tx, sighting, task.case) for sighting in here), tuple(others), reviews.rejections_of(tx, task.case.id)
+        tuple(_seen(tx, sighting, task.case) for sighting in here),
+        tuple(others),
+        reviews.rejections_of(tx, task.case.id),
+        priors.of_pair(tx, task.case, photo.id, matches.cases_of_face(tx, task.candidate.face_id)),
     )
 
 

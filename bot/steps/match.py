@@ -6,12 +6,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from bot import priors
 from bot.bot import Bot
 from bot.faces import FaceBook
 from bot.log import get
 from bot.steps import tracks
 from bot.steps.alike import same_photos
 from matcher.compare import Match, Probe, against_case
+from matcher.priors import turn
 from store import cases, faces, matches, photos, posts, recognition
 from store.errors import PhotoRefused
 from store.faces import FaceVector
@@ -184,6 +186,7 @@ def overlap(a: Box, b: Box) -> float:
 def _save(tx: Tx, bot: Bot, photo_id: int, found: Found) -> list[int]:
     kept: list[int] = []
     for face_id, hits in found.by_face.items():
+        alike = {hit.case_id for hit in hits}
         new = [
             NewCandidate(
                 case_id=hit.case_id,
@@ -194,6 +197,7 @@ def _save(tx: Tx, bot: Bot, photo_id: int, found: Found) -> list[int]:
                 band=hit.band,
                 why=hit.why,
                 calibration=hit.calibration,
+                turn=turn(hit.one_in, priors.of_pair(tx, cases.get(tx, hit.case_id), photo_id, alike)),
             )
             for hit in hits
         ]

@@ -2,64 +2,65 @@ from __future__ import annotations
 
 from datetime import date
 
-import pytest
-
-from matcher.compare import Match
-from matcher.priors import CaseFacts, Prior, Sex, SightingFacts, distance_km, ordered, prior, sibling_note
-from store.model import Band
+from matcher import priors
+from matcher.priors import CaseFacts, Sex, SightingFacts, facts, turn
 
 
-def match(case_id: int, band: Band, one_in: int) -> Match:
-    return Match(case_id, 0, 0.7, None, one_in, 1, band, "", "pack", "version")
+def weight(case: CaseFacts, sighting: SightingFacts) -> float:
+    return sum(fact.weight for fact in facts(case, sighting))
 
 
 def test_nothing_known_says_nothing() -> None:
-    """Without facts the prior is neutral and silent."""
-    assert prior(CaseFacts(), SightingFacts()) == Prior(0, ())
+    """Without facts there is no sentence, and the order is that of the score alone."""
+    assert facts(CaseFacts(), SightingFacts()) == ()
+    assert turn(1000, ()) == -3
 
 
 def test_facts_that_agree_speak_for_and_contradictions_against() -> None:
-    """Same sex, fitting age, near in time and place outweigh a sighting of another sex, before the loss."""
-    case = CaseFacts(Sex.FEMALE, date(2022, 3, 1), date(2026, 1, 10), (39.9, 116.4))
-    fits = prior(case, SightingFacts(date(2026, 2, 1), (39.95, 116.3), Sex.FEMALE, 4))
-    against = prior(case, SightingFacts(date(2025, 12, 1), (23.1, 113.3), Sex.MALE, 12))
-    assert fits.weight > 1 > 0 > against.weight
-    assert any("before the child was lost" in why for why in against.why)
-    assert any("can mislead" in why for why in against.why)
+    """Same sex, fitting age, near in time and place outweigh a sighting of another sex, far away, before the loss."""
+    case = CaseFacts(Sex.FEMALE, date(2022, 3, 1), date(2026, 1, 10))
+    fits = SightingFacts(date(2026, 2, 1), 12, Sex.FEMALE, 4)
+    against = SightingFacts(date(2025, 12, 1), 1900, Sex.MALE, 12)
+    assert weight(case, fits) > 1 > 0 > weight(case, against)
+    said = " ".join(fact.words for fact in facts(case, against))
+    assert "40 days before the child was lost" in said
+    assert "can mislead" in said
+    assert "1900 km" in said
 
 
-def test_a_prior_never_changes_a_band() -> None:
-    """However strongly facts speak, a review candidate stays below every high one."""
-    entries = [(match(1, Band.REVIEW, 9_000_000), Prior(99.0, ())), (match(2, Band.HIGH, 10), Prior(-99.0, ()))]
-    assert [entry[0].case_id for entry in ordered(entries)] == [2, 1]
-    assert [entry[0].band for entry in ordered(entries)] == [Band.HIGH, Band.REVIEW]
+def test_every_sentence_is_listed_for_those_who_translate() -> None:
+    """A fact's text is one of TEXTS, whatever is known."""
+    days = [None, date(2015, 1, 1), date(2025, 1, 1), date(2026, 2, 1)]
+    seen = set()
+    for sex in Sex:
+        for other in Sex:
+            for day in days:
+                for age in (None, 3.0, 15.0):
+                    case = CaseFacts(sex, date(2022, 3, 1), date(2026, 1, 10), frozenset({7}))
+                    seen |= {f.text for f in facts(case, SightingFacts(day, 10, other, age, frozenset({7, 8})))}
+    assert seen == set(priors.TEXTS)
 
 
-def test_within_a_band_rarity_and_facts_give_the_order() -> None:
-    """The rarer score comes first; facts move a candidate past one that is not much rarer, none is ever dropped."""
-    rare, usual = match(1, Band.REVIEW, 500), match(2, Band.REVIEW, 100)
-    neutral, good = Prior(0, ()), Prior(1, ())
-    assert [m.case_id for m, _ in ordered([(usual, neutral), (rare, neutral)])] == [1, 2]
-    assert [m.case_id for m, _ in ordered([(rare, neutral), (usual, good)])] == [2, 1]
+def test_rarity_and_facts_give_the_order() -> None:
+    """The rarer score comes first; facts move a candidate past one that is not much rarer, and by no more than that."""
+    good = facts(CaseFacts(Sex.MALE, date(2020, 1, 1)), SightingFacts(date(2026, 1, 1), 5, Sex.MALE, 6))
+    assert turn(500, ()) < turn(100, ())
+    assert turn(100, good) < turn(500, ())
+    assert turn(1_000_000, ()) < turn(100, good)
+    assert turn(None, ()) == 0
 
 
-def test_an_estimated_age_is_a_hint_only() -> None:
-    """Being judged three years off counts as fitting, and even twenty years off costs one step at most."""
+def test_a_said_age_is_a_hint_only() -> None:
+    """Being said three years off counts as fitting, and even twenty years off costs one step at most."""
     case = CaseFacts(born=date(2020, 1, 1))
-    assert prior(case, SightingFacts(seen_on=date(2026, 1, 1), age_years=9)).weight > 0
-    assert prior(case, SightingFacts(seen_on=date(2026, 1, 1), age_years=26)).weight == -1
+    assert weight(case, SightingFacts(seen_on=date(2026, 1, 1), age_years=9)) > 0
+    assert weight(case, SightingFacts(seen_on=date(2026, 1, 1), age_years=26)) == -1
 
 
-@pytest.mark.parametrize(
-    ("a", "b", "km"), [((39.9, 116.4), (31.2, 121.5), 1068), ((0, 0), (0, 180), 20015), ((10, 10), (10, 10), 0)]
-)
-def test_distances(a: tuple[float, float], b: tuple[float, float], km: float) -> None:
-    """Great-circle distances agree with the known ones within 1%."""
-    assert distance_km(a, b) == pytest.approx(km, rel=0.01, abs=0.1)
-
-
-def test_siblings_explain_likeness() -> None:
-    """A face that also resembles a named sibling gets a sentence; a stranger does not."""
-    case = CaseFacts(siblings=(7, 9))
-    assert "case 7" in sibling_note(case, {7, 20})
-    assert sibling_note(case, {20}) == ""
+def test_siblings_explain_likeness_and_weigh_nothing() -> None:
+    """A face that also resembles a named sibling gets a sentence; a stranger's case does not."""
+    case = CaseFacts(siblings=frozenset({7, 9}))
+    (fact,) = facts(case, SightingFacts(resembles=frozenset({7, 20})))
+    assert "brother or sister" in fact.words
+    assert fact.weight == 0
+    assert facts(case, SightingFacts(resembles=frozenset({20}))) == ()

@@ -16,6 +16,7 @@ from bot.console import app as app_module
 from bot.console import i18n
 from bot.console.parts import ROLE_TITLES, Role
 from bot.console.reviewing import ANSWERS, CHECKLIST
+from matcher import priors
 from store import people
 
 FOLDER = Path(i18n.__file__).parent
@@ -42,9 +43,9 @@ def first(text: object) -> str:
 
 
 def computed() -> set[str]:
-    """Texts that are handed over by name: the navigation, roles, the checklist."""
+    """Texts that are handed over by name: the navigation, roles, the checklist, what is known besides the faces."""
     nav = {entry.title for name in app_module.PAGES for entry in import_module(f"bot.console.{name}").NAV}
-    return nav | set(ROLE_TITLES.values()) | {name for _, name in CHECKLIST} | set(ANSWERS)
+    return nav | set(ROLE_TITLES.values()) | {name for _, name in CHECKLIST} | set(ANSWERS) | set(priors.TEXTS)
 
 
 def test_every_text_has_its_chinese():

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from bot.console.parts import Role
-from store import audit, cases, known_pairs, leads, matches, reviews
+from store import audit, cases, known_pairs, leads, matches, people, reviews
 from store.matches import CandidateState
-from store.model import LeadState
+from store.model import Band, LeadState
 
 
 @pytest.fixture
@@ -57,6 +57,30 @@ def test_the_score_is_told_in_words_after_the_decision(scene, as_role):
     assert re.search(r"about 1,3\d\d km", page)
     assert "https://example.org/post/0" in page
     assert "Demo child" not in page
+
+
+def test_what_is_known_besides_the_faces_is_told_after_the_decision(scene, as_role):
+    """Age then, distance and days from the loss stand on the page that follows the vote, and not on the one before it."""
+    volunteer = as_role(Role.VOLUNTEER)
+    before = volunteer.get("/review")
+    after = say(volunteer, "similar")
+    for fact in ("The child was 22 years old then.", "days after the loss.", "km from where the child was lost."):
+        assert fact not in before
+        assert fact in after
+
+
+def test_the_queue_follows_rarity_and_what_else_is_known(scene, as_role):
+    """Within a band the lowest turn comes first, whatever was found first; the high band stays before it."""
+    with scene.parts.store.write() as tx:
+        for number, band, turn in ((2, Band.REVIEW, -6.0), (3, Band.HIGH, 5.0)):
+            old = matches.get(tx, scene.candidates[number])
+            new = matches.NewCandidate(old.case_id, 0.4, None, 4200.0, 1, band, turn=turn)
+            matches.save_candidates(tx, old.face_id, old.pack_id, [new])
+        order = []
+        for user_id in range(1, 4):
+            people.add(tx, f"reader{user_id}")
+            order.append(reviews.take_next(tx, user_id, tx.now + timedelta(minutes=5)).candidate_id)
+    assert order == [scene.candidates[3], scene.candidates[3], scene.candidates[2]]
 
 
 def test_two_blind_votes_reject_for_good(scene, as_role):
