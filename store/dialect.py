@@ -25,6 +25,7 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError, State
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.types import TypeDecorator
 
+from store.busy import begin_writing
 from store.errors import StoreError
 
 Blob = LargeBinary
@@ -130,7 +131,10 @@ def _connect_sqlite(url: URL) -> Engine:
         # A reader may not write at all, so that it never holds up or surprises a writer.
         writes = connection.get_execution_options().get("writes", False)
         connection.exec_driver_sql(f"PRAGMA query_only={'OFF' if writes else 'ON'}")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        if writes:
+            begin_writing(connection)
+        else:
+            connection.exec_driver_sql("BEGIN")
 
     return engine
 
