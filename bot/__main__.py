@@ -16,6 +16,7 @@ from bot.commands import (
     matches,
     models,
     officials,
+    postgres,
     screenshots,
     sightings,
     tracks,
@@ -46,6 +47,7 @@ def build() -> typer.Typer:
         ("alerts", alerts),
         ("tracks", tracks),
         ("models", models),
+        ("postgres", postgres),
     ):
         app.add_typer(module.app, name=name)
     return app

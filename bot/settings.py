@@ -46,7 +46,9 @@ class CampaignSettings(Section):
 
 
 class StoreSettings(Section):
-    url: str = Field(default="sqlite:///var/suishoupai.sqlite", description="SQLAlchemy URL of the database.")
+    url: str = Field(
+        default="sqlite:///var/suishoupai.sqlite", description="The database: sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME."
+    )
     photos_dir: Path = Field(default=Path("var/photos"), description="Folder of photo files, named by content hash.")
     key_file: Path = Field(
         default=Path("var/key"), description="The key that seals photos and vectors, where SUISHOUPAI_KEY is not set; made once."

@@ -32,6 +32,7 @@ PHOTOS = "photos"
 MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 FORMAT = 1
+_TO_SERVER = "restore into a file, then move it: suishoupai store copy FROM TO; or use pg_restore (docs/upgrade.md)"
 
 Progress = Callable[[str, int, int], None]
 """Told (what, done, total) while a backup or restore goes on."""
@@ -138,19 +139,21 @@ def restore(source: Path, store: Store, files: PhotoFiles, progress: Progress = 
     Raises:
         StoreError: the backup is damaged, a database is there already, a bot runs, or the key is not the database's.
     """
+    if store.path is None:
+        raise StoreError("a backup is brought back into a file, and store.url names a server", mend=_TO_SERVER)
     manifest = verify(source, progress)
     with store.lock_bot():
         if store.path.exists():
             raise StoreError(f"a database is at {store.path} already", mend="move it aside first; nothing was changed")
-        _bring_back(source, store, files, progress)
-        _fit(store)
+        _bring_back(source, store.path, files, progress)
+        _fit(store, store.path)
         with store.write("restore.silenced") as tx:
             held, unknown, silenced = _silence(tx)
             audit.append(tx, "operator", "restore", "store", {"made_at": manifest.made_at, "held": held, "unknown": unknown})
         return Restored(manifest, held, unknown, silenced, erase.replay(store, files))
 
 
-def _fit(store: Store) -> None:
+def _fit(store: Store, path: Path) -> None:
     """Bring the tables up to date and try the key; a database that does not open is not left standing there."""
     try:
         store.migrate()
@@ -159,11 +162,11 @@ def _fit(store: Store) -> None:
     except StoreError:
         store.close()
         for left in ("", "-wal", "-shm"):
-            store.path.with_name(store.path.name + left).unlink(missing_ok=True)
+            path.with_name(path.name + left).unlink(missing_ok=True)
         raise
 
 
-def _bring_back(source: Path, store: Store, files: PhotoFiles, progress: Progress) -> None:
+def _bring_back(source: Path, database: Path, files: PhotoFiles, progress: Progress) -> None:
     """Photos first, the database last: where this stops half-way there is no database, and it can be run again."""
     names = sorted(path for path in (source / PHOTOS).glob("*/*"))
     try:
@@ -171,11 +174,11 @@ def _bring_back(source: Path, store: Store, files: PhotoFiles, progress: Progres
             _copy(path, files.path(path.name))
             progress("photos", done, len(names))
         for left in ("-wal", "-shm"):
-            store.path.with_name(store.path.name + left).unlink(missing_ok=True)
-        part = store.path.with_name(f".{store.path.name}.part")
+            database.with_name(database.name + left).unlink(missing_ok=True)
+        part = database.with_name(f".{database.name}.part")
         _copy(source / DATABASE, part)
-        part.replace(store.path)
-        _sync(store.path.parent)
+        part.replace(database)
+        _sync(database.parent)
     except OSError as error:
         raise StoreError(
             f"the backup cannot be brought back: {error}", mend="free space or mend the permissions, then again"

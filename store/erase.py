@@ -166,7 +166,7 @@ def _erase(store: Store, files: PhotoFiles, kind: Kind, remove: Callable[[_Work]
         told = {"removed": counts, "said": work.said}
         tx.execute(insert(erasures).values(ref=ref, at=tx.now, by=by, why=why, kind=kind.value, mac=mac, counts=told))
         audit.append(tx, by, "erase", f"erasure:{ref}", counts)
-        _log(store, work.macs)
+        _log(log_path(store, files), work.macs)
     finish_removals(store, files)
     store.checkpoint()
     with store.read() as tx:
@@ -217,15 +217,19 @@ def _receipt(row: Row[Any]) -> Receipt:
 # --- after a restore --------------------------------------------------------------------------------------------
 
 
-def log_path(store: Store) -> Path:
-    """The file beside the database that lists every tombstone's hash; a restore leaves it alone and replays it."""
-    return store.path.with_name(store.path.name + ".erasures")
+def log_path(store: Store, files: PhotoFiles) -> Path:
+    """The file that lists every tombstone's hash; a restore leaves it alone and replays it.
+
+    It stands beside the database's file; where a server keeps the database, beside the photo folder.
+    """
+    beside = files.root if store.path is None else store.path
+    return beside.with_name(beside.name + ".erasures")
 
 
-def _log(store: Store, macs: list[tuple[str, Kind]]) -> None:
+def _log(path: Path, macs: list[tuple[str, Kind]]) -> None:
     """Written before the commit: a line too many erases nothing that was not asked for, a line too few would bring it back."""
     try:
-        with open(log_path(store), "a", encoding="ascii") as file:
+        with open(path, "a", encoding="ascii") as file:
             file.writelines(json.dumps({"mac": mac, "kind": kind.value}) + "\n" for mac, kind in macs)
             file.flush()
             os.fsync(file.fileno())
@@ -235,7 +239,7 @@ def _log(store: Store, macs: list[tuple[str, Kind]]) -> None:
 
 def replay(store: Store, files: PhotoFiles) -> int:
     """After a backup was restored: erase again what was erased since it was made. Returns how many things went again."""
-    logged = dict(_read_log(log_path(store)))
+    logged = dict(_read_log(log_path(store, files)))
     with store.write("erase.replayed") as tx:
         missing = {mac: kind for mac, kind in logged.items() if mac not in tombstones.all_macs(tx)}
         if not missing:

@@ -12,6 +12,7 @@ from sqlalchemy import inspect
 from sqlalchemy.engine import Connection
 
 from store.errors import StoreError
+from store.tables import metadata
 
 
 def config() -> Config:
@@ -41,7 +42,7 @@ def state(connection: Connection) -> Literal["empty", "current", "old", "newer"]
     heads = MigrationContext.configure(connection).get_current_heads()
     scripts = ScriptDirectory.from_config(config())
     if not heads:
-        return "empty" if not inspect(connection).get_table_names() else "old"
+        return "old" if set(metadata.tables) & set(inspect(connection).get_table_names()) else "empty"
     if set(heads) == set(scripts.get_heads()):
         return "current"
     known = {script.revision for script in scripts.walk_revisions()}

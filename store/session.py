@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,14 +14,8 @@ from sqlalchemy.engine import Connection, CursorResult
 from sqlalchemy.exc import SQLAlchemyError
 
 from store import dialect, migrate
-from store.errors import StoreError
 from store.model import Clock
 from store.vault import PlainVault, Vault
-
-try:
-    import fcntl
-except ImportError:  # pragma: no cover - Windows has no flock; the bot's servers do
-    fcntl = None  # type: ignore[assignment]
 
 SchemaState = Literal["empty", "current", "old", "newer"]
 CommitWatch = Callable[[str], None]
@@ -55,19 +48,25 @@ class Store:
         self.vault: Vault = vault or PlainVault()
         self._clock = clock
         self.watch: CommitWatch | None = None
-        self._engine = dialect.connect(url)
-        self.path = Path(self._engine.url.database or "")
+        self._database = dialect.open_database(url)
+        self._engine = self._database.engine
+        self.path = self._database.path
+        """The database's file; None where a server keeps it."""
+        self.place = self._database.place
+        """Where the database is, for people; holds no password."""
 
     @contextmanager
-    def write(self, point: str = "") -> Iterator[Tx]:
+    def write(self, point: str = "", *, beside: bool = False) -> Iterator[Tx]:
         """A transaction that may change things: committed at the end of the block, rolled back on any exception.
 
         ``point`` names this commit for :attr:`watch`, so that tests can stop the process on either side of it.
+        Writers go one at a time on every database. ``beside`` is for the few whose every step holds its own rows: on
+        PostgreSQL they run together with their like (never with another writer); SQLite knows no difference.
 
         Raises:
             StoreError: locked, full, read-only, damaged or of another version; nothing of the block was stored.
         """
-        with self._begin(writes=True) as tx:
+        with self._begin(writes=True, beside=beside) as tx:
             yield tx
             if self.watch is not None:
                 self.watch(f"before:{point}")
@@ -81,56 +80,44 @@ class Store:
             yield tx
 
     @contextmanager
-    def _begin(self, *, writes: bool) -> Iterator[Tx]:
-        with _translated(), self._engine.connect().execution_options(writes=writes) as connection, connection.begin():
-            yield Tx(connection, self._clock(), self.vault)
+    def _begin(self, *, writes: bool, beside: bool = False) -> Iterator[Tx]:
+        with _translated(), self._engine.connect() as connection:
+            connection.execution_options(**dialect.transaction(connection, writes=writes, beside=beside))
+            with connection.begin():
+                yield Tx(connection, self._clock(), self.vault)
 
     def migrate(self) -> None:
-        """Bring the tables to this version; does nothing where they are. The folder is made if it is not there.
+        """Bring the tables to this version; does nothing where they are. A file and its folder are made if they are not there.
 
         Raises:
             StoreError: the database is of a newer version than this program, or cannot be written.
         """
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            # For the owner alone; SQLite gives its log files the same permissions.
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-        except OSError as error:
-            raise StoreError(f"cannot make the database {self.path}: {error}", mend="choose another store.url") from error
+        self._database.prepare()
         with self.write() as tx:
             migrate.upgrade(tx.connection)
 
     def schema_state(self) -> SchemaState:
         """Whether the tables fit this program: nothing there, fitting, to be migrated, or of a newer program."""
-        if not self.path.exists():
+        if not self._database.is_there():
             return "empty"
         with self.read() as tx:
             return migrate.state(tx.connection)
 
     @contextmanager
     def lock_bot(self, name: str = "bot") -> Iterator[None]:
-        """Hold the one place of a running bot beside the database; it frees itself when the process ends, however it ends.
+        """Hold the one place of a running bot on this database; it frees itself when the process ends, however it ends.
 
         Raises:
-            StoreError: another process holds it; the message names its process id.
+            StoreError: another process holds it; the message names its process id (on a server its machine too).
         """
-        path = self.path.with_name(f"{self.path.name}.{name}.lock")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise StoreError(f"cannot make the lock file {path}: {error}", mend="check the folder's permissions") from error
-        try:
-            _take(descriptor, path, name)
+        with _translated(), self._database.hold(name):
             yield
-        finally:
-            os.close(descriptor)
 
     def checkpoint(self) -> None:
         """Move what was committed from the write-ahead log into the database file and empty the log, so that erased rows
         do not linger in it. Readers may hold part of it back; the next checkpoint takes that."""
         with _translated():
-            dialect.checkpoint(self._engine)
+            self._database.checkpoint()
 
     def snapshot(self, target: Path) -> None:
         """Write a consistent copy of the database to a new file while others write.
@@ -138,7 +125,12 @@ class Store:
         Raises:
             StoreError: the copy cannot be made.
         """
-        dialect.snapshot(self._engine, target)
+        self._database.snapshot(target)
+
+    def about(self) -> dict[str, str]:
+        """What there is to say of the database for whoever looks after it: which one, which version, how busy."""
+        with self.read() as tx:
+            return dialect.about(tx.connection)
 
     def close(self) -> None:
         """Close all connections. The store may be used again afterwards."""
@@ -151,17 +143,3 @@ def _translated() -> Iterator[None]:
         yield
     except SQLAlchemyError as error:
         raise dialect.translate(error) from error
-
-
-def _take(descriptor: int, path: Path, name: str) -> None:
-    try:
-        if fcntl is not None:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
-        raise StoreError(
-            f"another {name} already runs on this database (process {holder}, lock {path})",
-            mend="stop it first; two would say everything twice",
-        ) from error
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, str(os.getpid()).encode(), 0)

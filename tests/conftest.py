@@ -1,6 +1,11 @@
 """The bot's world for tests: a local microblog, settings turned to it, a clock that tests move, cases and officials."""
 
+import functools
+import hashlib
+import os
 import shutil
+import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,9 +31,11 @@ from ingest.photo import Decoder
 from matcher import packs
 from matcher.engines.base import Engine, EngineSettings
 from matcher.engines.insightface_pack import open_engine
-from store import alerts, cases, officials, posts
+from store import alerts, cases, local_postgres, officials, posts
 from store.cases import CaseFields
+from store.local_postgres import LocalServer, Server
 from store.model import AgencyType, AlertState
+from store.session import Store
 
 ROOT = Path(__file__).resolve().parents[1]
 TAG = "随手拍照解救乞讨儿童"
@@ -57,6 +64,87 @@ def chromium() -> Iterator[Any]:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield started
         started.close()
+
+
+# --- databases ---------------------------------------------------------------------------------------------------------
+
+DATABASES = ("sqlite", "postgresql")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that asks for ``database`` runs over each; ``only_on(DATABASE, why=...)`` says where it has nothing to hold."""
+    if "database" in metafunc.fixturenames:
+        mark = metafunc.definition.get_closest_marker("only_on")
+        assert mark is None or mark.kwargs["why"]
+        metafunc.parametrize("database", DATABASES if mark is None else mark.args, scope="session")
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for the whole run, shared by its workers: the one in SUISHOUPAI_TEST_POSTGRES, else one of our own."""
+    if url := os.environ.get("SUISHOUPAI_TEST_POSTGRES"):
+        yield Server(url)
+        return
+    if why := local_postgres.why_not():
+        pytest.skip(f"{why}; SUISHOUPAI_TEST_POSTGRES names no other server")
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    with LocalServer(Path(tempfile.gettempdir()) / f"suishoupai-postgres-{run}", lasting=False, leave="delete") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def migrated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """``migrated(DATABASE)``: a database that the migrations made once, to be copied (SQLite: a path; PostgreSQL: a name)."""
+
+    @functools.cache
+    def make(database: str) -> str:
+        if database == "sqlite":
+            path = tmp_path_factory.mktemp("migrated") / "migrated.sqlite"
+            url, found = f"sqlite:///{path}", str(path)
+        else:
+            server, found = request.getfixturevalue("postgres_server"), f"suishoupai_{_shape()}"
+            url = server.make(found)
+        made = Store(url, lambda: datetime.now(UTC))
+        made.migrate()
+        made.close()
+        return found
+
+    return make
+
+
+def _shape() -> str:
+    """A name for what the migrations of this working tree make."""
+    folder = ROOT / "store" / "migrations" / "versions"
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))).hexdigest()[:12]
+
+
+@pytest.fixture(scope="session")
+def fresh_database(request: pytest.FixtureRequest, migrated: Callable[[str], str]) -> Callable[..., Any]:
+    """``with fresh_database(DATABASE, FOLDER) as url``: an empty database of the test's own, its tables made (or not)."""
+
+    @contextmanager
+    def make(database: str, folder: Path, *, tables: bool = True) -> Iterator[str]:
+        if database == "sqlite":
+            path = folder / "suishoupai.sqlite"
+            if tables:
+                shutil.copy(migrated(database), path)
+            yield f"sqlite:///{path}"
+            return
+        server, name = request.getfixturevalue("postgres_server"), f"t_{uuid.uuid4().hex[:16]}"
+        yield server.make(name, migrated(database) if tables else "template1")
+        server.drop(name)
+
+    return make
+
+
+@pytest.fixture
+def database_url(database: str, fresh_database: Callable[..., Any], tmp_path: Path) -> Iterator[str]:
+    """The URL of a database of the test's own with the present tables, on each kind of database."""
+    with fresh_database(database, tmp_path) as url:
+        yield url
+
+
+# --- the bot's world ---------------------------------------------------------------------------------------------------
 
 
 @dataclass

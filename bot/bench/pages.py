@@ -111,7 +111,7 @@ def _console(folder: Path, sightings: int, cases: int) -> Iterator[tuple[Starlet
     with ExitStack() as stack:
         stack.callback(store.close)
         store.migrate()
-        with closing(sqlite3.connect(store.path)) as connection:
+        with closing(sqlite3.connect(folder / 'store.sqlite')) as connection:
             _fill(connection, sightings, cases)
         decoder = stack.enter_context(Decoder())
         parts = Parts(load_settings(config, environ={}), store, PhotoFiles(folder / "photos", store.vault), decoder, lambda: NOW)

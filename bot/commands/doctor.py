@@ -23,6 +23,7 @@ from store import faces, officials, status
 from store.errors import SettingsError, SuishoupaiError
 from store.keys import ENVIRONMENT, Origin
 from store.model import AlertState
+from store.session import Store
 
 Level = Literal["ok", "note", "problem"]
 
@@ -101,11 +102,19 @@ def _disk(loaded: Loaded) -> Iterator[Finding]:
     yield Finding("disk", level, f"{free / 1e9:.1f} GB free for photos", "" if level == "ok" else "free at least 1 GB")
 
 
+def _place(store: Store, about: dict[str, str]) -> str:
+    """Which database it is, where, and how busy."""
+    name = store.place if store.path is None else store.path.name
+    particulars = [f"{what} {value}" for what, value in about.items() if what != "database"]
+    return ", ".join([f"{name} ({about['database']})", *particulars])
+
+
 def _database(loaded: Loaded) -> Iterator[Finding]:
     store = open_store(loaded)
     try:
         with store.read() as tx:
             now = status.figures(tx)
+        about = store.about()
     finally:
         store.close()
     origin = open_keys(loaded).origin
@@ -115,7 +124,7 @@ def _database(loaded: Loaded) -> Iterator[Finding]:
         yield Finding(
             "key", "note", "the key lies in a file on this machine", f"suishoupai keys make; set {ENVIRONMENT}; keep a copy apart"
         )
-    yield Finding("database", "ok", f"{store.path.name}: tables are current, {now.photos} photos, {now.sightings} sightings")
+    yield Finding("database", "ok", f"{_place(store, about)}: tables are current, {now.photos} photos, {now.sightings} sightings")
     doubtful = now.alerts[AlertState.UNKNOWN]
     if doubtful:
         yield Finding(

@@ -108,7 +108,7 @@ def migrate(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) 
     """Bring the database's tables to this version; safe to repeat."""
     store = open_store(load_settings(config), migrate=True)
     with store.read():
-        tell(f"{store.path}: tables are current", {"database": store.path, "tables": "current"}, as_json=as_json)
+        tell(f"{store.place}: tables are current", {"database": store.place, "tables": "current"}, as_json=as_json)
     store.close()
 
 

@@ -1,12 +1,10 @@
-"""A real SQLite file for each test, a clock that stands still, and posts and faces to put into it."""
+"""A real database for each test, on SQLite and on PostgreSQL; a clock that stands still; posts and faces to put into it."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +12,7 @@ import pytest
 from store import photos
 from store.model import Author, Box, FaceQuality, Media, Post, Stream, StreamKind
 from store.session import Store, Tx
+from store.tables import metadata
 
 NOW = datetime(2011, 2, 10, 12, 0, tzinfo=UTC)
 
@@ -53,22 +52,29 @@ def clock() -> StoppedClock:
     return StoppedClock()
 
 
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database file that the migrations made once; each test gets a copy."""
-    path = tmp_path_factory.mktemp("store") / "migrated.sqlite"
-    made = Store(f"sqlite:///{path}", StoppedClock())
-    made.migrate()
-    made.close()
-    return path
+@pytest.fixture
+def store(database_url: str, clock: StoppedClock) -> Iterator[Store]:
+    opened = Store(database_url, clock)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
-def store(tmp_path: Path, migrated: Path, clock: StoppedClock) -> Iterator[Store]:
-    opened = Store(f"sqlite:///{tmp_path / 'suishoupai.sqlite'}", clock)
-    shutil.copy(migrated, opened.path)
-    yield opened
-    opened.close()
+def stored_bytes() -> Callable[[Store], bytes]:
+    """Everything a database holds: SQLite's files as they lie on the disk, every row of PostgreSQL's tables."""
+
+    def read(store: Store) -> bytes:
+        if store.path is not None:
+            store.checkpoint()
+            return b"".join(path.read_bytes() for path in store.path.parent.glob(f"{store.path.name}*"))
+        with store.read() as tx, tx.connection.connection.driver_connection.cursor() as cursor:
+            found = []
+            for table in metadata.sorted_tables:
+                with cursor.copy(f"COPY {table.name} TO STDOUT (FORMAT binary)") as rows:
+                    found += [bytes(part) for part in rows]
+            return b"".join(found)
+
+    return read
 
 
 @pytest.fixture(scope="session")

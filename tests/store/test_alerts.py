@@ -282,8 +282,8 @@ def test_messages_are_listed_by_what_they_are(store):
         assert ids(before=two) == [one]
 
 
-def _sender(path: str, results: multiprocessing.Queue[str]) -> None:
-    store = Store(f"sqlite:///{path}", lambda: datetime.now(UTC))
+def _sender(url: str, results: multiprocessing.Queue[str]) -> None:
+    store = Store(url, lambda: datetime.now(UTC))
     idle = 0
     while idle < 40:
         with store.write() as tx:
@@ -304,7 +304,7 @@ def test_two_senders_never_send_the_same_message(store):
             alerts.propose(tx, _new(str(number)))
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
-    processes = [context.Process(target=_sender, args=(str(store.path), results)) for _ in range(2)]
+    processes = [context.Process(target=_sender, args=(store.url, results)) for _ in range(2)]
     for process in processes:
         process.start()
     said = [results.get(timeout=60) for _ in range(40)]

@@ -82,9 +82,10 @@ def test_another_process_gets_its_turn_too(store) -> None:
             busy.kill()
 
 
+@pytest.mark.only_on("sqlite", why="shortens its busy_timeout")
 def test_a_lock_that_stays_is_an_error_after_the_time_of_patience(store, monkeypatch) -> None:
     """Held by another program for longer than the bot waits: a clear error, for every thread that waits."""
-    monkeypatch.setattr("store.dialect._SQLITE_PRAGMAS", ("PRAGMA busy_timeout=50",))
+    monkeypatch.setattr("store.dialect.sqlite._PRAGMAS", ("PRAGMA busy_timeout=50",))
     held, errors = Store(store.url, lambda: datetime.now(UTC)), []
 
     def wait() -> None:

@@ -55,21 +55,21 @@ def world(store, files, stream, make_post, make_photo, make_face):
     return page
 
 
-def _bytes(store, files) -> bytes:
-    kept = [*store.path.parent.glob("suishoupai.sqlite*"), *(path for path in files.root.rglob("*") if path.is_file())]
-    return b"".join(path.read_bytes() for path in kept)
+@pytest.fixture
+def kept(store, files, stored_bytes):
+    """``kept()``: every byte that the database and the photo folder hold."""
+    return lambda: stored_bytes(store) + b"".join(path.read_bytes() for path in files.root.rglob("*") if path.is_file())
 
 
-def test_an_erased_post_is_gone_in_every_byte(store, files, world):
+def test_an_erased_post_is_gone_in_every_byte(store, files, world, kept):
     """Rows, texts, raw bodies (the repost's copy too), leads and messages: nothing of them is left in the files."""
-    store.checkpoint()
     words = ["只有一号帖子说的话", "只有一号回答的话", "只有一号提醒的话"]
-    assert all(word.encode() in _bytes(store, files) for word in words)
+    assert all(word.encode() in kept() for word in words)
     told = erase.erase_post(store, files, "weibo", "1", by="operator", why="the guardian asked")
     assert (told.counts["posts"], told.counts["sightings"], told.counts["leads"], told.counts["messages"]) == (1, 1, 1, 2)
     assert told.said == (("weibo", "55"),)
     assert told.files_gone_at is not None
-    assert not any(word.encode() in _bytes(store, files) for word in words)
+    assert not any(word.encode() in kept() for word in words)
     with store.read() as tx:
         assert posts.find(tx, "weibo", "1") is None
         assert [found.state for found in alerts.listing(tx)] == [AlertState.CANCELLED, AlertState.SENT]
@@ -102,11 +102,11 @@ def test_a_later_repost_of_an_erased_post_carries_nothing_of_it(store, files, wo
         assert (posts.get(tx, number).repost_of_id, posts.raw(tx, number)) == (None, {})
 
 
-def test_an_erased_account_is_gone_and_stays_unheard(store, files, world, stream, make_post):
+def test_an_erased_account_is_gone_and_stays_unheard(store, files, world, kept, stream, make_post):
     """All its posts go with the photos nobody else shows; what it posts later is not stored; others are untouched."""
     told = erase.erase_account(store, files, "weibo", "anna", by="operator", why="asked")
     assert (told.counts["posts"], told.counts["photos"]) == (2, 1)
-    assert b"own picture" not in _bytes(store, files)
+    assert b"own picture" not in kept()
     with store.write() as tx:
         page = [make_post("10", author="anna"), make_post("11", author="ben")]
         stored = posts.save_page(tx, stream, page, now=tx.now, silent=lambda post: False, cursor=None, chain=None)
@@ -147,22 +147,22 @@ def test_a_flat_pictures_hash_bars_no_other_picture(store, files, make_photo):
             make_photo(tx, "1" * 64, "0" * 16)
 
 
-def test_erasing_a_post_with_its_photos_reaches_the_other_posts(store, files, world):
+def test_erasing_a_post_with_its_photos_reaches_the_other_posts(store, files, world, kept):
     """photos_too takes the photo from every post that shows it."""
     erase.erase_post(store, files, "weibo", "1", by="operator", why="asked", photos_too=True)
     with store.read() as tx:
         assert media.of_post(tx, posts.find(tx, "weibo", "2"))[0].error == "erased"
-    assert b"shared picture" not in _bytes(store, files)
+    assert b"shared picture" not in kept()
 
 
-def test_an_erased_case_leaves_galleries_and_is_not_imported_again(store, files, world):
+def test_an_erased_case_leaves_galleries_and_is_not_imported_again(store, files, world, kept):
     """Photos, faces, candidates and leads of the case go; galleries in memory are told; the import is refused."""
     with store.read() as tx:
         seq, _ = cases.changed_since(tx, 0)
         ref = cases.get(tx, 1).ref
     told = erase.erase_case(store, files, ref, by="operator", why="the family asked")
     assert (told.counts["cases"], told.counts["case faces"], told.counts["photos"], told.counts["leads"]) == (1, 1, 1, 2)
-    assert b"case picture" not in _bytes(store, files)
+    assert b"case picture" not in kept()
     with store.write() as tx:
         assert cases.changed_since(tx, seq)[1] == (1,)
         assert list(gallery.gallery(tx, PACK, case_ids=[1])) == []
@@ -193,15 +193,14 @@ def test_what_is_not_stored_can_be_barred_beforehand(store, files, stream, make_
         assert stored.erased == 1
 
 
-def test_a_tombstone_tells_nothing(store, files, world):
+def test_a_tombstone_tells_nothing(store, files, world, stored_bytes):
     """Neither the post's id nor the author's stands anywhere in the database after the erasure."""
     with store.write() as tx:
         posts.opt_out(tx, "weibo", "anna", tx.now)
         bans.ban(tx, bans.BanKind.ACCOUNT, "anna", platform="weibo", by="operator", why="flood")
     erase.erase_account(store, files, "weibo", "anna", by="operator", why="asked")
-    store.checkpoint()
-    assert b"anna" not in store.path.read_bytes()
-    assert b"anna" not in erase.log_path(store).read_bytes()
+    assert b"anna" not in stored_bytes(store)
+    assert b"anna" not in erase.log_path(store, files).read_bytes()
 
 
 @pytest.mark.parametrize(("by", "why"), [("", "asked"), ("operator", " ")])
@@ -211,7 +210,7 @@ def test_an_erasure_needs_a_name_and_a_reason(store, files, by, why):
         erase.erase_post(store, files, "weibo", "1", by=by, why=why)
 
 
-def test_a_crash_before_the_files_go_is_made_good(store, files, world):
+def test_a_crash_before_the_files_go_is_made_good(store, files, world, kept):
     """Killed between the commit and the files: rows are gone, the list of files stands, the next run removes them."""
 
     def die(point: str) -> None:
@@ -222,12 +221,12 @@ def test_a_crash_before_the_files_go_is_made_good(store, files, world):
     with pytest.raises(KeyboardInterrupt):
         erase.erase_account(store, files, "weibo", "anna", by="operator", why="asked")
     store.watch = None
-    assert b"own picture" in _bytes(store, files)
+    assert b"own picture" in kept()
     with store.read() as tx:
         (told,) = erase.receipts(tx)
         assert told.files_gone_at is None
     assert erase.finish_removals(store, files) == 1
-    assert b"own picture" not in _bytes(store, files)
+    assert b"own picture" not in kept()
     with store.read() as tx:
         assert erase.receipt(tx, told.ref).files_gone_at is not None
 
@@ -249,6 +248,6 @@ def test_a_crash_before_the_commit_erases_nothing(store, files, world):
 
 def test_a_damaged_erasure_log_is_named(store, files, world):
     """A line that cannot be read stops the replay instead of being passed over."""
-    erase.log_path(store).write_text("nonsense\n")
+    erase.log_path(store, files).write_text("nonsense\n")
     with pytest.raises(StoreError, match="line 1"):
         erase.replay(store, files)

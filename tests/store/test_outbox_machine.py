@@ -32,7 +32,7 @@ _migrated: Path | None = None
 @pytest.fixture(autouse=True, scope="module")
 def _template(migrated):
     global _migrated
-    _migrated = migrated
+    _migrated = Path(migrated("sqlite"))
 
 
 class Outbox(RuleBasedStateMachine):

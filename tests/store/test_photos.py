@@ -133,6 +133,7 @@ def test_near_finds_exactly_what_a_full_scan_finds(store, make_photo):
             assert found == wanted
 
 
+@pytest.mark.only_on("sqlite", why="SQLite's plan")
 def test_near_uses_its_indexes(store, make_photo):
     """The look-up never scans the table (its cost must not grow with the photos)."""
     with store.read() as tx:

@@ -39,7 +39,7 @@ NOW = datetime(2026, 2, 10, 12, 0, tzinfo=UTC)
 def world(tmp_path_factory, migrated, stream, make_post, make_photo, make_face):
     """A store with one of everything; nothing is committed to it afterwards."""
     store = Store(f"sqlite:///{tmp_path_factory.mktemp('plans') / 'suishoupai.sqlite'}", lambda: NOW)
-    shutil.copy(migrated, store.path)
+    shutil.copy(migrated("sqlite"), store.path)
     with store.write() as tx:
         posts.save_page(tx, stream, [make_post()], now=tx.now, silent=lambda post: False, cursor=None, chain=None)
         media.mark_stored(tx, 1, make_photo(tx).id)

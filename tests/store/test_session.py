@@ -18,6 +18,7 @@ from store.session import Store
 from store.tables import metadata
 
 
+@pytest.mark.only_on("sqlite", why="test_postgresql.py compares what a server reports")
 def test_migrating_from_empty_gives_the_tables_of_tables_py(store):
     """A database made by the migrations alone differs in nothing from what tables.py says."""
     with store.read() as tx:
@@ -91,6 +92,7 @@ def test_a_reader_cannot_write_and_the_next_writer_can(store):
         audit.append(tx, "bot", "test", "something")
 
 
+@pytest.mark.only_on("sqlite", why="its pragmas")
 def test_sqlite_is_set_up_to_survive_a_loss_of_power(store):
     """Write-ahead log, full synchronisation, foreign keys, overwriting deletes."""
     with store.read() as tx:
@@ -101,10 +103,10 @@ def test_sqlite_is_set_up_to_survive_a_loss_of_power(store):
 _PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 10_000, "secure_delete": 1}
 
 
-def _writer(path: str, times: int) -> None:
+def _writer(url: str, times: int) -> None:
     from datetime import UTC, datetime
 
-    store = Store(f"sqlite:///{path}", lambda: datetime.now(UTC))
+    store = Store(url, lambda: datetime.now(UTC))
     for _ in range(times):
         with store.write() as tx:
             audit.append(tx, str(os.getpid()), "test", "shared")
@@ -113,7 +115,7 @@ def _writer(path: str, times: int) -> None:
 def test_two_processes_write_without_losing_an_event(store):
     """Concurrent read-modify-write from two processes: no 'locked' error, no lost update, an unbroken chain."""
     context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_writer, args=(str(store.path), 40)) for _ in range(2)]
+    processes = [context.Process(target=_writer, args=(store.url, 40)) for _ in range(2)]
     for process in processes:
         process.start()
     for process in processes:
@@ -124,6 +126,7 @@ def test_two_processes_write_without_losing_an_event(store):
         assert audit.verify(tx) is None
 
 
+@pytest.mark.only_on("sqlite", why="locks the file")
 def test_a_locked_database_is_a_clear_error(store):
     """A writer that cannot get the lock says so, with what to do."""
     other = sqlite3.connect(store.path, isolation_level=None)
@@ -196,6 +199,7 @@ def test_commit_points_are_named_before_and_after_their_commit(store):
         assert [event.object for event in audit.listing(tx)] == ["after:two", "kept"]
 
 
+@pytest.mark.only_on("sqlite", why="limits the file's pages")
 def test_a_full_disk_is_a_clear_error_and_stores_nothing(store):
     """When no page is left the transaction is rolled back, the message says so, and the store works on afterwards."""
     with store._engine.connect() as connection:

@@ -147,10 +147,10 @@ def _check(store: Store, files: PhotoFiles, vectors) -> None:
     assert sorted(files.get(name) for name in files.all()) == [b"a held picture", b"a seen picture"]
 
 
-def _everything(store: Store, files: PhotoFiles) -> bytes:
-    store.checkpoint()
-    kept = [path for path in (*store.path.parent.glob("*.sqlite*"), *files.root.rglob("*")) if path.is_file()]
-    return b"".join(path.read_bytes() for path in kept)
+@pytest.fixture
+def everything(stored_bytes):
+    """Every byte that a database and a photo folder hold."""
+    return lambda store, files: stored_bytes(store) + b"".join(p.read_bytes() for p in files.root.rglob("*") if p.is_file())
 
 
 def _open(store: Store, files: PhotoFiles, vault, clock):
@@ -158,12 +158,14 @@ def _open(store: Store, files: PhotoFiles, vault, clock):
     return Store(store.url, clock, vault), PhotoFiles(files.root, vault)
 
 
-def test_rotation_seals_everything_anew_and_drops_the_old_key(store, tmp_path, stream, make_post, make_photo, make_face, clock):
+def test_rotation_seals_everything_anew_and_drops_the_old_key(
+    store, tmp_path, stream, make_post, make_photo, make_face, clock, everything
+):
     """Plain to a first key, then to a second: all values open with the new key alone; a second run has nothing to do."""
     files = PhotoFiles(tmp_path / "photos")
     vectors = _fill(store, files, stream, make_post, make_photo, make_face)
     raw = [vector.astype("<f2").tobytes() for vector in vectors]
-    assert all(part in _everything(store, files) for part in (*raw, b"base32secretbase32secret"))
+    assert all(part in everything(store, files) for part in (*raw, b"base32secretbase32secret"))
     for keys, plain in (([OLD], True), ([NEW, OLD], False)):
         store, files = _open(store, files, AesVault(keys, accept_plain=plain), clock)
         told: list[str] = []
@@ -178,7 +180,7 @@ def test_rotation_seals_everything_anew_and_drops_the_old_key(store, tmp_path, s
         assert set(rotate(store, files).values()) == {0}
         store, files = _open(store, files, AesVault(keys[:1]), clock)
         _check(store, files, vectors)
-        left = _everything(store, files)
+        left = everything(store, files)
         assert not any(part in left for part in (*raw, b"base32secretbase32secret", b"a held picture", b"a seen picture"))
 
 

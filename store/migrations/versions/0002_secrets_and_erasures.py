@@ -13,12 +13,12 @@ def upgrade() -> None:
     op.create_table(
         "erasures",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("ref", sa.String(length=16), nullable=False),
+        sa.Column("ref", dialect.Word(16), nullable=False),
         sa.Column("at", dialect.UtcDateTime(), nullable=False),
         sa.Column("by", dialect.CleanText(), nullable=False),
         sa.Column("why", dialect.CleanText(), nullable=False),
-        sa.Column("kind", sa.String(length=20), nullable=False),
-        sa.Column("mac", sa.String(length=64), nullable=False),
+        sa.Column("kind", dialect.Word(20), nullable=False),
+        sa.Column("mac", dialect.Word(64), nullable=False),
         sa.Column("counts", dialect.Json(), nullable=False),
         sa.Column("files_gone_at", dialect.UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_erasures")),
@@ -38,20 +38,20 @@ def upgrade() -> None:
 
     op.create_table(
         "secrets",
-        sa.Column("name", sa.String(length=40), nullable=False),
+        sa.Column("name", dialect.Word(40), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_secrets")),
     )
     op.create_table(
         "tombstones",
-        sa.Column("mac", sa.String(length=64), nullable=False),
-        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("mac", dialect.Word(64), nullable=False),
+        sa.Column("kind", dialect.Word(20), nullable=False),
         sa.Column("at", dialect.UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("mac", name=op.f("pk_tombstones")),
     )
     op.create_table(
         "file_removals",
-        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("sha256", dialect.Word(64), nullable=False),
         sa.Column("erasure_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.ForeignKeyConstraint(["erasure_id"], ["erasures.id"], name=op.f("fk_file_removals_erasure_id")),
         sa.PrimaryKeyConstraint("sha256", name=op.f("pk_file_removals")),

@@ -12,8 +12,8 @@ down_revision = "0002"
 def upgrade() -> None:
     op.create_table(
         "bans",
-        sa.Column("kind", sa.String(length=20), nullable=False),
-        sa.Column("platform", sa.String(length=40), nullable=False),
+        sa.Column("kind", dialect.Word(20), nullable=False),
+        sa.Column("platform", dialect.Word(40), nullable=False),
         sa.Column("value", dialect.CleanText(), nullable=False),
         sa.Column("by", dialect.CleanText(), nullable=False),
         sa.Column("why", dialect.CleanText(), nullable=False),

@@ -14,7 +14,7 @@ ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     op.create_table(
         "invitations",
-        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("token_hash", dialect.Word(64), nullable=False),
         sa.Column("user_id", ID, nullable=False),
         sa.Column("by", dialect.CleanText(), nullable=False),
         sa.Column("created_at", dialect.UtcDateTime(), nullable=False),
@@ -45,7 +45,7 @@ def upgrade() -> None:
         sa.Column("right_id", ID, nullable=False),
         sa.Column("mated", sa.Boolean(), nullable=False),
         sa.Column("given_at", dialect.UtcDateTime(), nullable=False),
-        sa.Column("verdict", sa.String(length=20), nullable=True),
+        sa.Column("verdict", dialect.Word(20), nullable=True),
         sa.Column("checklist", dialect.Json(), nullable=False),
         sa.Column("note", dialect.CleanText(), server_default="", nullable=False),
         sa.Column("seconds", sa.Float(), nullable=True),
@@ -81,7 +81,7 @@ def upgrade() -> None:
         sa.Column("id", ID, nullable=False),
         sa.Column("candidate_id", ID, nullable=False),
         sa.Column("user_id", ID, nullable=False),
-        sa.Column("verdict", sa.String(length=20), nullable=False),
+        sa.Column("verdict", dialect.Word(20), nullable=False),
         sa.Column("unblinded", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("leading", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("checklist", dialect.Json(), nullable=False),
@@ -102,7 +102,7 @@ def upgrade() -> None:
     op.create_table(
         "reviews",
         sa.Column("candidate_id", ID, autoincrement=False, nullable=False),
-        sa.Column("stage", sa.String(length=20), nullable=False),
+        sa.Column("stage", dialect.Word(20), nullable=False),
         sa.Column("needed", sa.Integer(), nullable=False),
         sa.Column("updated_at", dialect.UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(["candidate_id"], ["candidates.id"], name=op.f("fk_reviews_candidate_id"), ondelete="CASCADE"),
@@ -112,7 +112,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_reviews_stage", ["stage", "candidate_id"], unique=False)
 
     op.add_column("users", sa.Column("totp_step", sa.BigInteger(), nullable=True))
-    op.add_column("users", sa.Column("lang", sa.String(length=10), server_default="", nullable=False))
+    op.add_column("users", sa.Column("lang", dialect.Word(10), server_default="", nullable=False))
 
 
 def downgrade() -> None:

@@ -14,7 +14,7 @@ _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     op.create_table(
         "drift",
-        sa.Column("pack_sha256", sa.String(length=64), nullable=False),
+        sa.Column("pack_sha256", dialect.Word(64), nullable=False),
         sa.Column("histogram", dialect.Json(), nullable=False),
         sa.Column("since", dialect.UtcDateTime(), nullable=False),
         sa.Column("updated_at", dialect.UtcDateTime(), nullable=False),
@@ -23,7 +23,7 @@ def upgrade() -> None:
     op.create_table(
         "cohort_vectors",
         sa.Column("id", _ID, nullable=False),
-        sa.Column("pack_sha256", sa.String(length=64), nullable=False),
+        sa.Column("pack_sha256", dialect.Word(64), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("vector", dialect.Blob(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_cohort_vectors")),
@@ -32,7 +32,7 @@ def upgrade() -> None:
     op.create_table(
         "tracks",
         sa.Column("id", _ID, nullable=False),
-        sa.Column("ref", sa.String(length=16), nullable=False),
+        sa.Column("ref", dialect.Word(16), nullable=False),
         sa.Column("created_at", dialect.UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tracks")),
         sa.UniqueConstraint("ref", name=op.f("uq_tracks_ref")),

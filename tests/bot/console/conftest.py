@@ -64,16 +64,6 @@ def stopped() -> StoppedClock:
 
 
 @pytest.fixture(scope="session")
-def migrated_console(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database file that the migrations made once; each test gets a copy."""
-    path = tmp_path_factory.mktemp("console") / "migrated.sqlite"
-    made = Store(f"sqlite:///{path}", StoppedClock())
-    made.migrate()
-    made.close()
-    return path
-
-
-@pytest.fixture(scope="session")
 def decoder() -> Iterator[Decoder]:
     with Decoder() as opened:
         yield opened
@@ -87,14 +77,14 @@ def console_settings() -> str:
 
 @pytest.fixture
 def parts(
-    tmp_path: Path, migrated_console: Path, stopped: StoppedClock, decoder: Decoder, console_settings: str
+    tmp_path: Path, migrated: Callable[[str], str], stopped: StoppedClock, decoder: Decoder, console_settings: str
 ) -> Iterator[Parts]:
     """The console's parts, without a face engine."""
     config = tmp_path / "config.yaml"
     config.write_text(f"campaign: {{operator: Example Foundation}}\n{console_settings}", encoding="utf-8")
     loaded = load_settings(config, environ={})
     store = Store(f"sqlite:///{tmp_path / 'suishoupai.sqlite'}", stopped)
-    shutil.copy(migrated_console, store.path)
+    shutil.copy(migrated("sqlite"), store.path)
     yield Parts(loaded, store, PhotoFiles(tmp_path / "photos", store.vault), decoder, stopped)
     store.close()
 
@@ -217,7 +207,7 @@ def seeing_parts(parts: Parts, engine_and_decoder: tuple[Engine, Decoder]) -> Pa
 @pytest.fixture(scope="session")
 def scene_once(
     tmp_path_factory: pytest.TempPathFactory,
-    migrated_console: Path,
+    migrated: Callable[[str], str],
     photos: dict[str, DemoPhoto],
     engine_and_decoder: tuple[Engine, Decoder],
 ) -> Scene:
@@ -227,7 +217,7 @@ def scene_once(
     loaded = load_settings(folder / "config.yaml", environ={})
     clock = StoppedClock()
     store = Store(f"sqlite:///{folder / 'suishoupai.sqlite'}", clock)
-    shutil.copy(migrated_console, store.path)
+    shutil.copy(migrated("sqlite"), store.path)
     engine, decoder = engine_and_decoder
     book = FaceBook(engine, BandTargets(10_000, 20, 2_000), 20)
     made = Scene(Parts(loaded, store, PhotoFiles(folder / "photos", store.vault), decoder, clock, book))

@@ -1,0 +1,165 @@
+"""PostgreSQL 15 or newer behind the store, through psycopg 3.
+
+Writers keep what SQLite's BEGIN IMMEDIATE promises: each takes one advisory lock for its whole transaction, so it sees
+everything that earlier writers committed and nobody changes it meanwhile. A writer that says ``beside`` shares that lock with
+its like (see :meth:`store.session.Store.write`); readers see one unchanging state and take no lock.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import create_engine, event, text
+from sqlalchemy.engine import URL, Connection
+
+from store.dialect.base import DEADLINE_S
+from store.errors import StoreError
+
+OLDEST = 15
+CONNECT_S = 5
+POOL = 10
+"""Connections a process keeps; it opens as many again under load, and lets them go."""
+IDLE_IN_TRANSACTION_S = 300
+"""A transaction whose process stands still this long is ended by the server: it would hold up every other writer."""
+
+_SPACE = 0x73736870
+"""First half of every advisory lock's number: the project's own ("sshp"), beside other programs on the same database."""
+_WRITERS = 1
+
+
+class Postgresql:
+    """A database on a server. See :class:`store.dialect.base.Database`."""
+
+    def __init__(self, url: URL) -> None:
+        if not url.database:
+            raise StoreError("store.url: it names no database", mend="for example postgresql://USER@HOST/suishoupai")
+        self.path: Path | None = None
+        self.place = url.render_as_string(hide_password=True)
+        options = {
+            "connect_timeout": CONNECT_S,
+            "application_name": f"suishoupai {socket.gethostname()[:40]}:{os.getpid()}",
+            # A replica is refused while connecting, not at the first write. "any" in the URL asks for one.
+            "target_session_attrs": "read-write",
+            "options": _options(url),
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 30_000,
+        }
+        arguments = {name: value for name, value in options.items() if name == "options" or name not in url.query}
+        self.engine = create_engine(
+            url.set(drivername="postgresql+psycopg").difference_update_query(["options"]),
+            connect_args=arguments,
+            pool_size=POOL,
+            max_overflow=POOL,
+            pool_timeout=DEADLINE_S,
+            pool_pre_ping=True,  # a server that was started anew costs nobody an error
+            isolation_level="READ COMMITTED",
+        )
+        event.listen(self.engine, "connect", _check)
+        event.listen(self.engine, "begin", _begin)
+
+    def is_there(self) -> bool:
+        """A server is asked, not looked for."""
+        return True
+
+    def prepare(self) -> None:
+        """Nothing: whoever runs the server has made the database."""
+
+    @contextmanager
+    def hold(self, name: str) -> Iterator[None]:
+        """Hold a session's advisory lock on a connection of its own; the server frees it when that connection ends."""
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT", apart=True) as connection:
+            connection.detach()
+            if not connection.execute(text("SELECT pg_try_advisory_lock(:space, hashtext(:name))"), _key(name)).scalar_one():
+                raise StoreError(
+                    f"another {name} already runs on this database ({_holder(connection, name)})",
+                    mend="stop it first; two would say everything twice",
+                )
+            yield
+
+    def checkpoint(self) -> None:
+        """Nothing: the server writes its log into its files by itself, and vacuums what was erased."""
+
+    def snapshot(self, target: Path) -> None:
+        """Refused: PostgreSQL's own tools copy a living database."""
+        raise StoreError(
+            "a PostgreSQL database is not copied into a file by this program",
+            mend="use pg_dump --format=custom, and copy the photo folder after it (docs/upgrade.md)",
+        )
+
+
+def _options(url: URL) -> str:
+    own = url.query.get("options", "")
+    given = " ".join(own) if isinstance(own, tuple) else own
+    idle = f"-c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_S * 1000}"
+    return f"-c lock_timeout={DEADLINE_S * 1000} {idle} -c timezone=UTC {given}".strip()
+
+
+def _check(connection: Any, _record: object) -> None:
+    """The first words with a server: is it one that the store can use?"""
+    version = connection.info.server_version // 10_000
+    encoding = connection.info.parameter_status("server_encoding")
+    if version < OLDEST:
+        raise StoreError(f"the server is PostgreSQL {version}", mend=f"the store needs {OLDEST} or newer")
+    if encoding != "UTF8":
+        raise StoreError(f"the database is encoded in {encoding}", mend="createdb --encoding=UTF8 --template=template0 NAME")
+
+
+def _begin(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    if options.get("writes"):
+        shared = "_shared" if options.get("beside") else ""
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock{shared}({_SPACE}, {_WRITERS})")
+
+
+def transaction(*, writes: bool, beside: bool) -> dict[str, Any]:
+    """The execution options that make a connection's next transaction a writer's or a reader's."""
+    if writes:
+        return {"writes": True, "beside": beside}
+    return {"writes": False, "isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+
+
+def serialise(connection: Connection, name: str) -> None:
+    """Let one writer at a time pass here until its transaction ends, whatever else it shares."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(:space, hashtext(:name))"), _key(f"pass:{name}"))
+
+
+def _key(name: str) -> dict[str, Any]:
+    return {"space": _SPACE, "name": name}
+
+
+def _holder(connection: Connection, name: str) -> str:
+    """Who holds the lock, as its connection calls itself (machine and process)."""
+    query = text(
+        "SELECT a.application_name, a.client_addr::text AS address FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+        " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.classid = :space"
+        " AND l.objid::bigint = (hashtext(:name)::bigint & 4294967295) AND l.database ="
+        " (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    row = connection.execute(query, _key(name)).first()
+    if row is None:
+        return "its holder is just leaving"
+    named = row.application_name.removeprefix("suishoupai ")
+    return f"process {named}" + (f" at {row.address}" if row.address else "")
+
+
+def about(connection: Connection) -> dict[str, str]:
+    """What doctor says of the server: its version, how many connections it has and allows, and whether it has pgvector."""
+    query = text(
+        "SELECT current_setting('server_version') AS version, current_setting('max_connections') AS allowed,"
+        " (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS used,"
+        " (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS vector"
+    )
+    row = connection.execute(query).one()
+    return {
+        "database": f"PostgreSQL {row.version}",
+        "connections": f"{row.used} of {row.allowed}",
+        "pool": f"{POOL} kept, {2 * POOL} at most",
+        "pgvector": row.vector or "not made in this database",
+    }
