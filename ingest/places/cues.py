@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 from ingest.places import surroundings as say
 
@@ -21,11 +21,12 @@ WINDOW = 14
 """Characters looked at on either side."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Cue:
     """A verdict on one name and the words it rests on.
 
-    ``strong``: a preposition or a place word says that it is a place. ``hedged``: the writer is not sure of it.
+    ``strong``: a preposition or a place word says that it is a place. ``hedged``: the writer is not sure of it. Nothing changes
+    a cue or a mention once it stands; they are not frozen because building a frozen dataclass takes three times as long.
     """
 
     verdict: Verdict
@@ -34,16 +35,24 @@ class Cue:
     hedged: bool = False
 
 
-_REFUSALS: tuple[tuple[re.Pattern[str], Verdict], ...] = (
-    (say.AFTER_ORIGIN, "origin"),
-    (say.AFTER_INSTITUTION, "institution"),
-    (say.AFTER_STAFF, "staff"),
-    (say.AFTER_GOODS, "goods"),
-    (say.AFTER_DESTINATION, "destination"),
-    (say.AFTER_MISSING, "missing"),
-    (say.AFTER_GENERAL, "general"),
+def _first_of(named: tuple[tuple[Verdict, re.Pattern[str]], ...]) -> re.Pattern[str]:
+    """One expression for several; ``lastgroup`` tells which matched, and of several that do the first is taken."""
+    return re.compile("|".join(f"(?P<{verdict}>{pattern.pattern})" for verdict, pattern in named))
+
+
+_AFTER = _first_of(
+    (
+        ("origin", say.AFTER_ORIGIN),
+        ("institution", say.AFTER_INSTITUTION),
+        ("staff", say.AFTER_STAFF),
+        ("goods", say.AFTER_GOODS),
+        ("destination", say.AFTER_DESTINATION),
+        ("missing", say.AFTER_MISSING),
+        ("general", say.AFTER_GENERAL),
+    )
 )
-_REFUSALS_BEFORE: tuple[tuple[re.Pattern[str], re.Pattern[str] | None, Verdict], ...] = (
+_Before = tuple[re.Pattern[str], re.Pattern[str] | None, Verdict]
+_BEFORE: tuple[_Before, ...] = (
     (say.BEFORE_ORIGIN, None, "origin"),
     (say.BEFORE_SOMEBODY_IS, None, "origin"),
     (say.BEFORE_IS, say.AFTER_IS, "origin"),
@@ -59,6 +68,8 @@ _REFUSALS_BEFORE: tuple[tuple[re.Pattern[str], re.Pattern[str] | None, Verdict],
     (say.BEFORE_WRITTEN, None, "general"),
     (say.BEFORE_FUTURE, None, "destination"),
 )
+_ANY_BEFORE = re.compile("|".join(pattern.pattern for pattern, _, _ in _BEFORE))
+"""Whether any of them can match at all: for most names none does, and one look says so."""
 
 
 def judge(prose: str, start: int, end: int, *, feature: bool = False) -> Cue:
@@ -89,18 +100,18 @@ def _refusal(prose: str, start: int, end: int, before: str) -> Cue | None:
         found = say.STAFF_OF_IT.match(prose, end, end + WINDOW)
         if found:
             return Cue("staff", found.group())
-    for pattern, verdict in _REFUSALS:
-        found = pattern.match(prose, end, end + WINDOW)
-        if found:
-            return Cue(verdict, found.group())
-    for first, second, verdict in _REFUSALS_BEFORE:
-        found = first.search(before)
-        if not found:
-            continue
-        behind = second.match(prose, end, end + WINDOW) if second else None
-        if second is None or behind:
-            return Cue(verdict, found.group() + ("…" + behind.group() if behind else ""))
-    if _is_person(prose, start, end, before):
+    found = _AFTER.match(prose, end, end + WINDOW)
+    if found:
+        return Cue(cast(Verdict, found.lastgroup), found.group())
+    if _ANY_BEFORE.search(before):
+        for first, second, verdict in _BEFORE:
+            found = first.search(before)
+            if not found:
+                continue
+            behind = second.match(prose, end, end + WINDOW) if second else None
+            if second is None or behind:
+                return Cue(verdict, found.group() + ("…" + behind.group() if behind else ""))
+    if end - start == 2 and _is_person(prose, end, before):
         return Cue("person", prose[start - 1 : end])
     return None
 
@@ -116,15 +127,15 @@ def _support(prose: str, end: int, before: str) -> Cue:
         or say.AFTER_ON_ROAD.match(prose, end)  # 在广州路上: on a road of 广州, or on the road called after it
         or say.AFTER_UNSURE.match(prose, end, end + WINDOW)
     )
-    found = say.BEFORE_SIGHTING.search(before) or say.AFTER_PLACE.match(prose, end, end + WINDOW)
+    found = say.BEFORE_SIGHTING.search(before, len(before) - 8) or say.AFTER_PLACE.match(prose, end, end + WINDOW)
     if found:
-        return Cue("sighting", found.group().strip(), strong=True, hedged=hedged)
+        return Cue("sighting", found.group().strip(), True, hedged)
     named = say.AFTER_NAMED.match(prose, end, end + WINDOW)
     because = named.group() if named else ""
-    if say.BEFORE_EDGE.search(before):
+    if say.BEFORE_EDGE.search(before, len(before.rstrip()) - 2):
         by_itself = say.AFTER_EDGE.match(prose, end) or (say.AFTER_STREET.match(prose, end, end + WINDOW) and not named)
-        return Cue("sighting", because, strong=bool(by_itself), hedged=hedged)
-    return Cue("sighting" if named else "plain", because, hedged=hedged)
+        return Cue("sighting", because, bool(by_itself), hedged)
+    return Cue("sighting" if named else "plain", because, False, hedged)
 
 
 def _judge_english(prose: str, end: int, before: str) -> Cue:
@@ -139,8 +150,8 @@ def _judge_english(prose: str, end: int, before: str) -> Cue:
     return Cue("sighting", found.group().strip(), strong=True, hedged=hedged) if found else Cue("plain", hedged=hedged)
 
 
-def _is_person(prose: str, start: int, end: int, before: str) -> bool:
+def _is_person(prose: str, end: int, before: str) -> bool:
     """``朋友王长春昨晚``: a surname right before a two-character name, behind a word that announces a person."""
-    if end - start != 2 or not before or before[-1] not in say.SURNAMES:
+    if not before or before[-1] not in say.SURNAMES:
         return False
     return bool(say.BEFORE_PERSON.search(before[:-1]) or say.AFTER_PERSON.match(prose, end, end + WINDOW))

@@ -25,16 +25,31 @@ REASONS = {
 """Why a name is not where the child was seen, in a reviewer's words."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Mention:
-    """One name in the text with its span, the verdict of its surroundings and the senses still possible."""
+    """One name in the text with its span, the verdict of its surroundings and the senses still possible.
+
+    ``alone``: the senses that count without help; none where the surroundings do not speak of a place as the name needs.
+    """
 
     name: Name
     start: int
     end: int
     cue: Cue
     senses: tuple[Sense, ...]
-    in_hashtag: bool = False
+    in_hashtag: bool
+    alone: tuple[Sense, ...]
+
+    @classmethod
+    def of(cls, name: Name, start: int, end: int, cue: Cue, in_hashtag: bool) -> Mention:
+        """A mention with all senses of its name."""
+        weight = name.weight
+        counts = weight == 3 or (weight == 2 and cue.verdict == "sighting") or (weight == 1 and cue.strong)
+        return cls(name, start, end, cue, name.senses, in_hashtag, name.alone if counts else ())
+
+    def meaning(self, senses: tuple[Sense, ...]) -> Mention:
+        """The same mention with these senses only."""
+        return Mention(self.name, self.start, self.end, self.cue, senses, self.in_hashtag, self.alone)
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -45,14 +60,6 @@ class Mention:
     @property
     def is_landmark(self) -> bool:
         return self.name.senses[0].kind == "landmark"
-
-    @property
-    def alone(self) -> tuple[Sense, ...]:
-        """The senses that count without help; none where the surroundings do not speak of a place as the name needs."""
-        weight = self.name.weight
-        if weight == 3 or (weight == 2 and self.cue.verdict == "sighting") or (weight == 1 and self.cue.strong):
-            return self.name.alone
-        return ()
 
     def gap(self, other: Mention) -> int:
         """Characters between the two; negative where they overlap."""
@@ -75,7 +82,7 @@ def find(prose: Prose) -> tuple[list[Mention], list[Mention]]:
         cue = judge(prose.plain if tagged else prose.prose, start, end, feature=name.senses[0].kind == "short county")
         if cue.verdict in ("road", "goods", "feature") and end in starts and _holds(name, starts[end]):
             cue = Cue("sighting", "the name after it")  # 南京|新街口, 邢台|桥西区: the street is a name of its own
-        mention = Mention(name, start, end, cue, name.senses, tagged)
+        mention = Mention.of(name, start, end, cue, tagged)
         city = name.senses[0].adcode == "710000"  # 台北, 高雄: listed beside the streets, and streets are called after them
         street = mention.is_landmark and not city and cue.verdict in ("road", "institution", "goods")
         (accepted if street or cue.verdict in ("sighting", "plain") else refused).append(mention)

@@ -4,7 +4,6 @@ province along."""
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from ingest.divisions import MUNICIPALITIES, DivisionTable, table
 from ingest.places.cues import judge
@@ -45,7 +44,7 @@ def supported(accepted: list[Mention], refused: list[Mention], prose: Prose) -> 
     for index, mention in enumerate(accepted):
         senses = widest(_backed(mention, _nearby(anchors, mention), divisions)) or mention.alone
         if senses:
-            out.append(replace(accepted[index], senses=senses))
+            out.append(accepted[index].meaning(senses))
     settled = [mention for mention in out if len(mention.codes) == 1]
     return [_narrowed(m, _nearby(settled, m), divisions) if len(m.codes) > 1 else m for m in out]
 
@@ -80,7 +79,7 @@ def _without_chained(
         for other in (*beside, partner):
             if other is not None and other.start not in dragged and (other is partner or _related(mention, other, divisions)):
                 dragged.add(other.start)
-                queue.append(replace(other, cue=mention.cue))
+                queue.append(Mention.of(other.name, other.start, other.end, mention.cue, other.in_hashtag))
                 refused.append(queue[-1])
     return [mention for mention in accepted if mention.start not in dragged]
 
@@ -132,7 +131,7 @@ def _shortened(mentions: list[Mention], anchors: list[Mention], prose: Prose, di
                 continue
             cue = judge(prose.plain, mention.start, end)
             if cue.verdict in ("sighting", "plain"):
-                out.append(Mention(name, mention.start, end, cue, name.senses, mention.in_hashtag))
+                out.append(Mention.of(name, mention.start, end, cue, mention.in_hashtag))
             break
     return out
 
@@ -174,5 +173,5 @@ def _narrowed(mention: Mention, settled: list[Mention], divisions: DivisionTable
             continue
         senses = tuple(sense for sense in mention.senses if divisions.contains(sense.adcode, other.codes[0]))
         if len(senses) == 1 and mention.gap(other) <= NEAR:
-            return replace(mention, senses=senses)
+            return mention.meaning(senses)
     return mention

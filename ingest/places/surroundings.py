@@ -1,7 +1,8 @@
 """What people write around a place's name: the words behind it and before it that say what the name is there.
 
 Each list is an alternation, one alternative a word; a blank separates them. :mod:`ingest.places.cues` reads them in
-bounded windows.
+bounded windows. A word begins with a plain character and looks behind afterwards (``家(?<!大家)``, not ``(?<!大)家``): so the
+regex engine passes over all positions where no word can begin.
 """
 
 from __future__ import annotations
@@ -92,8 +93,7 @@ STAFF_OF_IT = re.compile(STAFF)
 """Behind a university or hospital: who works or studies there, not where somebody was."""
 AFTER_ON_ROAD = re.compile("[路街][边上旁]")
 AFTER_UNSURE = re.compile(
-    "[^。]{0,4}(?:来着|还是哪|不对|[^。]{0,8}(?:忘了|记不清|不记得|不确定)"
-    "|是[^，,。]{0,8}(?:最多|最大)的)"
+    "[^。]{0,4}?(?:来着|还是哪|不对|是[^，,。]{0,8}?(?:最多|最大)的)|[^。]{0,12}?(?:忘了|记不清|不记得|不确定)"
 )
 AFTER_IS = re.compile(_any("市 省 县 那边 一带 附近 农村") + r"?的(?:[，,。！!？?;；\s\x00]|$)")
 AFTER_WHO = re.compile(rf"{IN_CLAUSE}{{0,4}}?" + _any("见过 看到过 遇到过 认识 知道"))
@@ -123,9 +123,9 @@ AFTER_EDGE = re.compile(r"[，,。；;!！?？\n【\[（(：:|｜\x00、\s]|$")
 
 BEFORE_ORIGIN = re.compile(
     _any(
-        "来自 (?<![在回])老家(?:是|在)? (?<![大国专商店酒人厂])家(?:是|在|住) 籍贯(?:是|为)? 祖籍 户口(?:在|是)? 原籍"
+        "来自 老家(?<![在回]老家)(?:是|在)? 家(?<![大国专商店酒人厂]家)(?:是|在|住) 籍贯(?:是|为)? 祖籍 户口(?:在|是)? 原籍"
         " 出生(?:于|在)"
-        " 自称是? 说(?:自己|他|她)?(?:是|来自) 口音(?:像|是) (?<!好)像是?(?!在) 被拐自 是不是 家乡"
+        " 自称是? 说(?:自己|他|她)?(?:是|来自) 口音(?:像|是) 像(?<!好像)是?(?!在) 被拐自 是不是 家乡"
     )
     + rf"{IN_CLAUSE}{{0,3}}$"
 )
@@ -133,22 +133,22 @@ BEFORE_FAMILY = re.compile(
     _any("父母 爸妈 家长 爸爸 妈妈 父亲 母亲 爷爷 奶奶 家人 表[姐哥妹弟] 亲戚") + "(?:都|也|现在|目前|一直|常年){0,2}在$"
 )
 BEFORE_SPEECH = re.compile(_any("一口 [讲说操](?:着|的是)?") + "(?:地道|标准|流利)?的?$")
-BEFORE_GO = re.compile("[去往到回飞赴来至]$")
+BEFORE_GO = re.compile("去$|往$|到$|回$|飞$|赴$|来$|至$")
 BEFORE_FUTURE = re.compile(
     _any("明天 明早 明晚 明儿 后天 下周 下星期 下个?月 即将 将[去到在于] 计划 打算 准备") + rf"{IN_CLAUSE}{{0,10}}$"
 )
-BEFORE_WRITTEN = re.compile("(?:[写印绣刻标贴]着|[写印绣刻标][有的]|字样)[“\"‘「『《]?$")
+BEFORE_WRITTEN = re.compile(_any("写[着有的] 印[着有的] 绣[着有的] 刻[着有的] 标[着有的] 贴着 字样") + "[“\"‘「『《]?$")
 BEFORE_HAVE = re.compile("有(?:没有|人|谁)?在?$")
 BEFORE_MISSING = re.compile(_any("走失 走丢 失踪 丢失 被拐 被抢 失散") + "(?:于|在|地点?|地方)?[:：是]*$")
 BEFORE_NOT = re.compile(_any("不是 没在 不在") + "$")
-BEFORE_IS = re.compile(rf"(?<![点置址标能该像概])是{IN_CLAUSE}{{0,4}}$")
+BEFORE_IS = re.compile(rf"是(?<![点置址标能该像概]是){IN_CLAUSE}{{0,4}}$")
 BEFORE_SOMEBODY_IS = re.compile(
-    _any("孩子? 女孩 男孩 妈妈? 母亲 女人 妇女 老人 老太太? 老头 爸爸? 父亲 大人 男人 家人 [他她]")
+    _any("孩子? 女孩 男孩 妈妈? 母亲 女人 妇女 老人 老太太? 老头 爸爸? 父亲 大人 男人 家人 他 她")
     + rf"们?(?:可能|应该|好像|都|也)?是{IN_CLAUSE}{{0,4}}$"
 )
 BEFORE_THANKS = re.compile(_any("感谢 谢谢 多谢 致谢") + "$")
 BEFORE_WHO = re.compile(r"谁(?:知道|曾|曾经|最近)?在?$")
-BEFORE_FROM = re.compile(r"[从由自]$")
+BEFORE_FROM = re.compile("从$|由$|自$")
 BEFORE_DESTINATION = re.compile(
     _any(
         "下次再?[去到来] 以后再?[去到来在] 去过 到过 离开 开往 去往 飞往 前往 发往 驶往 送回 送往 寄到 要去 想去 准备去 打算去 回"
