@@ -60,6 +60,7 @@ class DivisionTable:
     _chains: dict[str, tuple[Division, ...]] = field(default_factory=dict)
     _codes_up: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _prefectures: dict[str, str | None] = field(default_factory=dict)
+    _full_names: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for division in self.divisions.values():
@@ -71,6 +72,7 @@ class DivisionTable:
             self._chains[division.adcode] = tuple(self._upwards(division))
             self._codes_up[division.adcode] = tuple(up.adcode for up in self._chains[division.adcode])
             self._prefectures[division.adcode] = self._prefecture(self._chains[division.adcode])
+            self._full_names[division.adcode] = "".join(up.name for up in reversed(self._chains[division.adcode]))
         for former in self.formers:
             self._former_by_key.setdefault(former.code, []).append(former)
             self._former_by_key.setdefault(former.name, []).append(former)
@@ -105,7 +107,11 @@ class DivisionTable:
 
     def full_name(self, adcode: str) -> str:
         """``500119`` -> ``重庆市南川区``; empty for an unknown code."""
-        return "".join(division.name for division in reversed(self.ancestors(adcode)))
+        return self._full_names.get(adcode, "")
+
+    def up_from(self, adcode: str) -> tuple[str, ...]:
+        """The codes of all that contain ``adcode``, itself first; empty for an unknown code."""
+        return self._codes_up.get(adcode, ())
 
     def contains(self, outer: str, inner: str) -> bool:
         """True when ``inner`` is ``outer`` or lies in it; False when either code is unknown."""

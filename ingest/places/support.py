@@ -35,17 +35,22 @@ def supported(accepted: list[Mention], refused: list[Mention], prose: Prose) -> 
     ``refused`` gains what belongs to a refused chain.
     """
     divisions = table()
-    accepted = _without_chained(accepted, refused, prose, divisions)
-    accepted = _without_namesakes(accepted, divisions)
+    if refused:
+        accepted = _without_chained(accepted, refused, prose, divisions)
+    if len(accepted) > 1:
+        accepted = _without_namesakes(accepted, divisions)
     anchors = [mention for mention in accepted if mention.alone]
-    accepted = _shortened(accepted, anchors, prose, divisions)
-    anchors = [mention for mention in accepted if mention.alone]
+    if len(anchors) < len(accepted):
+        accepted = _shortened(accepted, anchors, prose, divisions)
+        anchors = [mention for mention in accepted if mention.alone]
     out: list[Mention] = []
-    for index, mention in enumerate(accepted):
+    for mention in accepted:
         senses = widest(_backed(mention, _nearby(anchors, mention), divisions)) or mention.alone
         if senses:
-            out.append(accepted[index].meaning(senses))
+            out.append(mention if senses is mention.senses else mention.meaning(senses))
     settled = [mention for mention in out if len(mention.codes) == 1]
+    if len(settled) == len(out):
+        return out
     return [_narrowed(m, _nearby(settled, m), divisions) if len(m.codes) > 1 else m for m in out]
 
 
@@ -67,10 +72,12 @@ def _without_chained(
 
     ``南宁到柳州的大巴``, ``北京、上海等大城市``: both ends of a journey and all of a list are refused.
     """
+    queue = [mention for mention in refused if mention.cue.verdict in _DRAGS]
+    if not queue:
+        return accepted
     by_end = {mention.end: mention for mention in accepted}
     by_start = {mention.start: mention for mention in accepted}
     dragged: set[int] = set()
-    queue = [mention for mention in refused if mention.cue.verdict in _DRAGS]
     for mention in queue:
         beside = [by_end.get(mention.start - gap) for gap in (0, 1)] + [by_start.get(mention.end + gap) for gap in (0, 1)]
         joined = _JOINED.search(prose.prose, max(0, mention.start - 3), mention.start)
@@ -138,6 +145,8 @@ def _shortened(mentions: list[Mention], anchors: list[Mention], prose: Prose, di
 
 def _backed(mention: Mention, anchors: list[Mention], divisions: DivisionTable) -> tuple[Sense, ...]:
     """The senses of ``mention`` that lie in the nearest anchor which contains any of them; one behind it counts as farther."""
+    if len(anchors) == 1 and anchors[0] is mention:
+        return ()
     best: tuple[int, tuple[Sense, ...]] | None = None
     weak = mention.name.weight == 0 and mention.name.senses[0].kind in ("short county", "pinyin")
     street = mention.name.weight == 0 and mention.is_landmark
@@ -155,14 +164,18 @@ def _backed(mention: Mention, anchors: list[Mention], divisions: DivisionTable) 
             continue  # 江苏…步行街: every town has one
         if street and len(outer) > 1 and _SHARED_NAME.search(mention.name.text):
             continue  # 铁西区兴华街: a street does not tell which of three districts
-        senses = tuple(sense for sense in mention.name.senses if any(_inside(sense, wide, divisions) for wide in outer))
+        senses = [sense for sense in mention.name.senses if _inside(sense, outer, divisions.up_from(sense.adcode))]
         if senses:
-            best = (distance, senses)
+            best = (distance, tuple(senses))
     return best[1] if best else ()
 
 
-def _inside(inner: Sense, outer: Sense, divisions: DivisionTable) -> bool:
-    return divisions.contains(outer.adcode, inner.adcode) and (inner.adcode != outer.adcode or inner.kind != outer.kind)
+def _inside(inner: Sense, outers: tuple[Sense, ...], up: tuple[str, ...]) -> bool:
+    """Whether ``inner``, whose codes from itself upwards are ``up``, lies in one of ``outers`` and is not that very sense."""
+    for adcode, kind, _ in outers:
+        if adcode in up and (adcode != inner.adcode or kind != inner.kind):
+            return True
+    return False
 
 
 def _narrowed(mention: Mention, settled: list[Mention], divisions: DivisionTable) -> Mention:
