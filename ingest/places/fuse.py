@@ -5,14 +5,13 @@ Agreement raises, contradiction lowers and is kept for people; the profile's pla
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ingest.divisions import DivisionTable, table
 from store.model import Certainty, Evidence, Where
 
 
-@dataclass(frozen=True, slots=True)
-class Sign:
+class Sign(NamedTuple):
     """What one source says: a division, or several, with its certainty and the evidence a reviewer reads."""
 
     source: str
@@ -32,6 +31,9 @@ _RANK = {Certainty.NONE: 0, Certainty.LOW: 1, Certainty.MEDIUM: 2, Certainty.HIG
 def fuse(signs: list[Sign], profile: str | None = None) -> Where:
     """Combine the signs, the most telling source first (text, EXIF, geo, place); ``profile`` is the poster's home adcode."""
     divisions = table()
+    if len(signs) == 1 and signs[0].adcode:
+        (only,) = signs  # a post without anything but its text, as most are
+        return Where(only.adcode, divisions.full_name(signs[0].adcode), (), only.certainty, only.evidence)
     evidence = [item for sign in signs for item in sign.evidence]
     speaking = [sign for sign in signs if sign.options]
     if not speaking:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import opencc
 
@@ -26,8 +26,7 @@ _NOT_PROSE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Prose:
+class Prose(NamedTuple):
     """``prose``: the normalised text with everything else blanked out. ``apart``: (kind, start, end) of what was blanked."""
 
     prose: str

@@ -8,7 +8,7 @@ alternatives, or a lower certainty.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ingest.divisions import DivisionTable, table
 from ingest.places.lexicon import lexicon
@@ -31,23 +31,24 @@ _SEEING = re.compile(
 _NOW = re.compile(r"现在|目前|今天|今早|今晚|今晨|刚|昨[天晚]|这次|此刻|现身|出现|最近")
 _ELSEWHERE = re.compile(
     "上次|去年|前年|以前|之前|曾经?|原来|先在|工作|上班|打工|上学|读书|住在|定居|出差|坐火车|坐车|也见过|见过|的朋友"
-    "|(?:妈妈|爸爸|父母|家人|母亲|父亲|奶奶|爷爷|(?<!大)家)在"
+    "|妈妈在|爸爸在|父母在|家人在|母亲在|父亲在|奶奶在|爷爷在|家(?<!大家)在"
 )
 _CLAUSE_END = re.compile(r"[，,。；;!！?？\n\x00]|$")
 _CLAUSE_BEGIN = re.compile(r".*[，,。；;!！?？\n\x00]", re.DOTALL)
 _AND = re.compile(r"[和与跟及、/或]|或者|以及|还有|还是|\s?or\s?")
 _TELLS = re.compile(
-    rf"{_SEEING.pattern}|孩|童|娃|婴|伢|崽|细路|细佬|小朋友|女儿|儿子|男|女|母子|父子|[昨今前][天日晚早晨]|刚|[点號号日月周]|时间|ago|baby|kid|boy|girl"
+    rf"{_SEEING.pattern}|孩|童|娃|婴|伢|崽|细路|细佬|小朋友|女儿|儿子|男|女|母子|父子|昨[天日晚早晨]|今[天日晚早晨]|前[天日晚早晨]|刚"
+    "|点|號|号|日|月|周|时间|ago|baby|kid|boy|girl"
     "|child|toddler|teen|today|yester|night|morning|afternoon|evening|weekday|:"
 )
 """Words of a post that tells of somebody, or of some time. Without any of them a place is only a place that was named."""
 _LETTER = re.compile(r"[^\W_]")
 CAPTION = 8
 """So many letters beside the place are still a caption of the photo (罗湖区东门老街，求扩散): it need not tell of anybody."""
-_IN_GENERAL = re.compile(
-    "(?:这样|那样|这种|那种|这类|那些|不少|很多|许多|多数|好多|太多|所有|每个)的?[^，,。！!？?\x00]{0,6}(?:孩|童|娃|乞)|流浪儿童|报道"
-    "|电影|课题|论文|新闻|落网|破获|案件|嫌疑人|机构|联系方式|活动|志愿者队伍"
-)
+_MANY = "这样|那样|这种|那种|这类|那些|不少|很多|许多|多数|好多|太多|所有|每个"
+_REPORT = "流浪儿童|报道|电影|课题|论文|新闻|落网|破获|案件|嫌疑人|机构|联系方式|活动|志愿者队伍"
+_IN_GENERAL = re.compile(rf"(?:{_MANY})的?[^，,。！!？?\x00]{{0,6}}(?:孩|童|娃|乞)|{_REPORT}")
+_MAYBE_GENERAL = re.compile(f"{_MANY}|{_REPORT}")
 _SENTENCE_END = re.compile(r"[。!！?？\n]")
 SENTENCE = 60
 """Characters of a sentence read on either side of a name."""
@@ -55,8 +56,7 @@ CLAUSE = 20
 """Characters of a clause read on either side of a name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What a text says about the place: one adcode, or several alternatives, or nothing; with the signs it rests on."""
 
     adcode: str | None
@@ -65,8 +65,7 @@ class Reading:
     evidence: tuple[Evidence, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """Mentions that agree on ``adcode``, the deepest that all of them hold to, and how much they weigh together."""
 
     adcode: str
@@ -91,6 +90,8 @@ def _grouped(mentions: list[Mention], prose: str) -> list[Group]:
     groups: dict[str, Group] = {}
     settled = [mention for mention in mentions if len(mention.codes) == 1]
     scores = _scores(settled, prose)
+    if len(settled) == 1:
+        return [Group(settled[0].codes[0], scores[0], (settled[0],))]
     by_weight = sorted(zip(settled, scores, strict=True), key=lambda pair: pair[0].name.weight == 0)
     for mention, score in by_weight:
         code = mention.codes[0]
@@ -101,6 +102,8 @@ def _grouped(mentions: list[Mention], prose: str) -> list[Group]:
             code = old.adcode  # 龙华火车站: the district that is named outweighs the station everybody knows
         groups[key] = Group(_joint(old.adcode, code, divisions) if old else code, (old.score if old else 0.0) + score,
                             (*(old.mentions[:MAX_EVIDENCE] if old else ()), mention))  # fmt: skip
+    if len(groups) == 1:
+        return list(groups.values())
     return sorted(_with_provinces(list(groups.values()), divisions), key=lambda group: -group.score)
 
 
@@ -159,7 +162,7 @@ def _decided(groups: list[Group], accepted: list[Mention], evidence: tuple[Evide
             return Reading(None, (), Certainty.NONE, evidence)
         return Reading(None, open_ones[0].codes[:MAX_ALTERNATIVES], Certainty.LOW, evidence)
     best = groups[0]
-    rivals = [group.adcode for group in groups[1:] if group.score > best.score * RIVAL]
+    rivals = [group.adcode for group in groups[1:] if group.score > best.score * RIVAL] if len(groups) > 1 else []
     if rivals:
         choices = (best.adcode, *rivals)[:MAX_ALTERNATIVES]
         names = ", ".join(table().full_name(code) for code in choices)
@@ -179,6 +182,8 @@ def _doubt(best: Group, prose: str) -> str:
     """Why a text that names one clear place may still tell of no sighting there; empty where nothing says so."""
     if not _TELLS.search(prose) and len(_LETTER.findall(prose)) > CAPTION + sum(m.end - m.start for m in best.mentions):
         return "the text names a place and tells of nobody and of no time"
+    if not _MAYBE_GENERAL.search(prose):
+        return ""
     for mention in best.mentions:
         before = _SENTENCE_END.split(prose[max(0, mention.start - SENTENCE) : mention.start])[-1]
         after = _SENTENCE_END.split(prose[mention.end : mention.end + SENTENCE])[0]
@@ -190,7 +195,7 @@ def _doubt(best: Group, prose: str) -> str:
 
 def _is_firm(mention: Mention) -> bool:
     """True where the name has one meaning by itself, so that no other name had to choose it."""
-    return len({sense.adcode for sense in mention.alone}) == 1
+    return len(mention.alone) == 1 or len({sense.adcode for sense in mention.alone}) == 1
 
 
 def _explained(accepted: list[Mention], refused: list[Mention], text: str) -> tuple[Evidence, ...]:
@@ -215,6 +220,8 @@ def _explained(accepted: list[Mention], refused: list[Mention], text: str) -> tu
 def _apart(prose: Prose, text: str) -> list[Evidence]:
     """Places inside licence plates and account names, which were seen and are no places of a sighting."""
     out: list[Evidence] = []
+    if not prose.apart:
+        return out
     for kind, start, end in prose.apart[:MAX_EVIDENCE]:
         if kind == "plate":
             why = f"“{text[start:end]}” is a licence plate: it says where a car is registered"
