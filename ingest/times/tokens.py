@@ -1,4 +1,4 @@
-"""The pieces that times are made of, found by one expression over the normalised text.
+"""The pieces that times are made of, found in one pass over the normalised text.
 
 A token says what was written (``昨`` is one day back, ``下午`` a part of the day, ``3点多`` a clock), not yet which day it means.
 """
@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-from ingest.times.grammar import FIND
+from ingest.times.grammar import HEAD, rules_for
 from ingest.times.pieces import Kind, Token
 from ingest.times.readers import READERS
 
@@ -24,10 +24,25 @@ _NIGHTS = re.compile(r"night$|nights ago$|night before last$|夜$")
 _WITH_NIGHT = frozenset({"enrel", "enago", "wago", "feast", "wfeast", "yfeast"})
 
 
+def _found(text: str) -> Iterator[tuple[str, re.Match[str]]]:
+    """What the rules find, each with its rule's name, from left to right, never overlapping."""
+    head = HEAD.search(text)
+    while head:
+        start = head.start()
+        at = start + 1
+        for name, rule in rules_for(text[start], head[1]):
+            found = rule.match(text, start)
+            if found:
+                yield name, found
+                at = found.end()
+                break
+        head = HEAD.search(text, at)
+
+
 def tokens(text: str, original: str) -> Iterator[Token]:
     """Yield the tokens of ``text`` (masked and normalised) from left to right; ``original`` has the same length."""
-    for m in islice(FIND.finditer(text), MAX_TOKENS):
-        name, (start, end) = m.lastgroup or "", m.span()
+    for name, m in islice(_found(text), MAX_TOKENS):
+        start, end = m.span()
         word = m[0].strip()
         if name in _CASED:
             short = _NEEDS_CAPITAL.search(word)

@@ -134,6 +134,6 @@ def test_whatever_matches_can_be_read(text: str) -> None:
 
 def test_each_rule_has_a_reader_and_each_reader_a_rule() -> None:
     """Grammar and readers name the same rules."""
-    rules = {name for name, _ in grammar.RULES}
+    rules = {name for name, _, _ in grammar.RULES}
     assert len(rules) == len(grammar.RULES)
     assert rules == set(READERS)
