@@ -67,7 +67,7 @@ def resolve_when(
     if value is None:
         last = f"no usable time in the text or the photo: seen at some time before the post ({_said(posted)})"
         return When(evidence=(*trail, Evidence("post_time", f"/{posted.isoformat()}", Certainty.LOW, last)))
-    return replace(value, evidence=trail)
+    return When(value.seen_from, value.seen_to, value.grain, value.certainty, trail)
 
 
 def _china(moment: datetime) -> datetime:

@@ -100,9 +100,9 @@ class Lexicon:
         self._automaton = AhoCorasick([name.text for name in self.names], matchkind=MATCHKIND_LEFTMOST_LONGEST)
 
     def find(self, prose: str) -> list[tuple[Name, int, int]]:
-        """Every name in ``prose`` with its span: leftmost, then longest, never overlapping."""
-        names = self.names
-        return [(names[index], start, end) for index, start, end in self._automaton.find_matches_as_indexes(prose)]
+        """Every name of a place in ``prose`` with its span: leftmost, then longest, never overlapping."""
+        names, found = self.names, self._automaton.find_matches_as_indexes(prose)
+        return [(names[index], start, end) for index, start, end in found if names[index].senses]
 
     def get(self, text: str) -> Name | None:
         """The name written exactly so, if there is one."""

@@ -30,6 +30,7 @@ class Mention:
     """One name in the text with its span, the verdict of its surroundings and the senses still possible.
 
     ``alone``: the senses that count without help; none where the surroundings do not speak of a place as the name needs.
+    ``codes``: the adcodes of ``senses``, each once.
     """
 
     name: Name
@@ -39,23 +40,18 @@ class Mention:
     senses: tuple[Sense, ...]
     in_hashtag: bool
     alone: tuple[Sense, ...]
+    codes: tuple[str, ...]
 
     @classmethod
     def of(cls, name: Name, start: int, end: int, cue: Cue, in_hashtag: bool) -> Mention:
         """A mention with all senses of its name."""
         weight = name.weight
         counts = weight == 3 or (weight == 2 and cue.verdict == "sighting") or (weight == 1 and cue.strong)
-        return cls(name, start, end, cue, name.senses, in_hashtag, name.alone if counts else ())
+        return cls(name, start, end, cue, name.senses, in_hashtag, name.alone if counts else (), _codes(name.senses))
 
     def meaning(self, senses: tuple[Sense, ...]) -> Mention:
         """The same mention with these senses only."""
-        return Mention(self.name, self.start, self.end, self.cue, senses, self.in_hashtag, self.alone)
-
-    @property
-    def codes(self) -> tuple[str, ...]:
-        if len(self.senses) == 1:
-            return (self.senses[0].adcode,)
-        return tuple(dict.fromkeys(sense.adcode for sense in self.senses))
+        return Mention(self.name, self.start, self.end, self.cue, senses, self.in_hashtag, self.alone, _codes(senses))
 
     @property
     def is_landmark(self) -> bool:
@@ -66,22 +62,31 @@ class Mention:
         return max(self.start - other.end, other.start - self.end)
 
 
+def _codes(senses: tuple[Sense, ...]) -> tuple[str, ...]:
+    if len(senses) == 1:
+        return (senses[0].adcode,)
+    return tuple(dict.fromkeys([sense.adcode for sense in senses]))
+
+
 def find(prose: Prose) -> tuple[list[Mention], list[Mention]]:
     """The names of the prose and of its hashtags: (those that may be where the child was seen, those that are not)."""
     accepted: list[Mention] = []
     refused: list[Mention] = []
-    found = [(name, start, end, False) for name, start, end in lexicon().find(prose.prose)]
+    prose_names = lexicon().find(prose.prose)
+    last = len(prose_names)
+    found = prose_names
     for kind, start, end in prose.apart:
         if kind == "hashtag":
-            inside = prose.plain[start:end]
-            found += [(name, start + a, start + b, True) for name, a, b in lexicon().find(inside)]
-    starts = {start: name for name, start, _, _ in found if name.senses}
-    for name, start, end, tagged in found:
-        if not name.senses or (name.text.isascii() and not _whole_word(prose.plain, start, end)):
+            found = found + [(name, start + a, start + b) for name, a, b in lexicon().find(prose.plain[start:end])]
+    for index, (name, start, end) in enumerate(found):
+        tagged = index >= last
+        if name.text.isascii() and not _whole_word(prose.plain, start, end):
             continue
         cue = judge(prose.plain if tagged else prose.prose, start, end, feature=name.senses[0].kind == "short county")
-        if cue.verdict in ("road", "goods", "feature") and end in starts and _holds(name, starts[end]):
-            cue = Cue("sighting", "the name after it")  # 南京|新街口, 邢台|桥西区: the street is a name of its own
+        if cue.verdict in ("road", "goods", "feature"):
+            behind = found[index + 1] if index + 1 < len(found) else None
+            if behind is not None and behind[1] == end and _holds(name, behind[0]):
+                cue = Cue("sighting", "the name after it")  # 南京|新街口, 邢台|桥西区: the street is a name of its own
         mention = Mention.of(name, start, end, cue, tagged)
         city = name.senses[0].adcode == "710000"  # 台北, 高雄: listed beside the streets, and streets are called after them
         street = mention.is_landmark and not city and cue.verdict in ("road", "institution", "goods")

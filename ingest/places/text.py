@@ -156,8 +156,8 @@ def _score(mention: Mention, prose: str) -> float:
 
 
 def _decided(groups: list[Group], accepted: list[Mention], evidence: tuple[Evidence, ...], prose: str) -> Reading:
-    open_ones = [mention for mention in accepted if len(mention.codes) > 1]
     if not groups:
+        open_ones = [mention for mention in accepted if len(mention.codes) > 1]
         if not open_ones:
             return Reading(None, (), Certainty.NONE, evidence)
         return Reading(None, open_ones[0].codes[:MAX_ALTERNATIVES], Certainty.LOW, evidence)
@@ -204,7 +204,9 @@ def _explained(accepted: list[Mention], refused: list[Mention], text: str) -> tu
     out: list[Evidence] = []
     for mention in accepted[:MAX_EVIDENCE]:
         codes = mention.codes
-        names = " or ".join(f"{divisions.full_name(code)} {code}" for code in codes[:6])
+        names = f"{divisions.full_name(codes[0])} {codes[0]}"
+        if len(codes) > 1:
+            names = " or ".join([f"{divisions.full_name(code)} {code}" for code in codes[:6]])
         beside = f", beside “{mention.cue.because}”" if mention.cue.because else ""
         where = " in a hashtag" if mention.in_hashtag else ""
         why = f"“{text[mention.start : mention.end]}”{where} means {names}{beside}"
