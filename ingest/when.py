@@ -13,14 +13,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from ingest.sure import BY_MINUTE, BY_RANGE, HIGH, LOW, MEDIUM, NONE
 from ingest.times.context import around, refusal, seen_near
 from ingest.times.days import Unresolved
 from ingest.times.normalise import mask, normalise
 from ingest.times.phrases import Phrase, phrases
-from ingest.times.pieces import Kind
 from ingest.times.resolve import CHINA, NIGHT_PARTS, Interval, resolve
 from ingest.times.tokens import tokens
-from store.model import Certainty, Evidence, Grain, When
+from store.model import Evidence, When
 
 __all__ = ["resolve_when"]
 
@@ -62,11 +62,11 @@ def resolve_when(
         value, bound = _with_first_seen(value, posted, first_seen_at)
     except (OverflowError, ValueError) as error:
         why = f"the post's own time cannot be reckoned with ({error})"
-        return When(evidence=(Evidence("post_time", None, Certainty.NONE, why),))
+        return When(evidence=(Evidence("post_time", None, NONE, why),))
     trail = (*evidence, *more, *bound)
     if value is None:
         last = f"no usable time in the text or the photo: seen at some time before the post ({_said(posted)})"
-        return When(evidence=(*trail, Evidence("post_time", f"/{posted.isoformat()}", Certainty.LOW, last)))
+        return When(evidence=(*trail, Evidence("post_time", f"/{posted.isoformat()}", LOW, last)))
     return When(value.seen_from, value.seen_to, value.grain, value.certainty, trail)
 
 
@@ -94,7 +94,7 @@ def _read_text(text: str, posted: datetime) -> tuple[When | None, tuple[Evidence
     evidence: list[Evidence] = []
     best: tuple[float, Interval] | None = None
     for phrase, limit in zip(found, _limits(found, len(plain)), strict=True):
-        if phrase.lone is not None and phrase.lone.kind is Kind.TRAP:
+        if phrase.lone is not None and phrase.lone.kind == "trap":
             continue
         sentence = around(plain, phrase, limit)
         words = text[phrase.start : phrase.end]
@@ -105,11 +105,11 @@ def _read_text(text: str, posted: datetime) -> tuple[When | None, tuple[Evidence
         except Unresolved as reason:
             why = str(reason)
         if why is not None:
-            evidence.append(Evidence("text", None, Certainty.NONE, f"“{words}” refused: {why}", span))
+            evidence.append(Evidence("text", None, NONE, f"“{words}” refused: {why}", span))
             continue
         quoted = 0 <= quoted_from < phrase.start
         if quoted:
-            interval = interval._replace(certainty=Certainty.LOW)
+            interval = interval._replace(certainty=LOW)
         evidence.append(_text_evidence(words, span, interval, quoted))
         score = _weight(phrase) + (0.6 if seen_near(sentence) else 0) - (1.0 if quoted else 0)
         if best is None or score > best[0]:
@@ -154,14 +154,14 @@ def _borrow_days(found: list[Phrase], text: str) -> None:
         last = phrase
 
 
-_DATES = frozenset({Kind.INSTANT, Kind.DATE, Kind.MONTH_DAY})
-_RANGES = frozenset({Kind.DAYS, Kind.WEEK, Kind.MONTH, Kind.MONTH_PART})
+_DATES = frozenset({"instant", "date", "month_day"})
+_RANGES = frozenset({"days", "week", "month", "month_part"})
 
 
 def _weight(phrase: Phrase) -> float:
     """How much a phrase says: a day with a clock most, a bare part of the day least."""
     if phrase.lone is not None:
-        return 2.0 if phrase.lone.kind is Kind.NOW else 3.5
+        return 2.0 if phrase.lone.kind == "now" else 3.5
     score = 0.0
     if phrase.day is not None:
         score += 1.2 if phrase.day.kind in _RANGES else 2.3 if phrase.day.kind in _DATES else 2.2
@@ -179,7 +179,7 @@ def _with_exif(text: When | None, posted: datetime, taken_at: datetime | None) -
     taken = _china(taken_at)
 
     def refused(why: str) -> tuple[When | None, tuple[Evidence, ...]]:
-        return text, (Evidence("exif", None, Certainty.NONE, f"EXIF {_said(taken)} refused: {why}"),)
+        return text, (Evidence("exif", None, NONE, f"EXIF {_said(taken)} refused: {why}"),)
 
     if abs(taken - posted) <= EXIF_SAME:
         return refused("it equals the post's own time, so a program wrote it, not a camera")
@@ -189,13 +189,13 @@ def _with_exif(text: When | None, posted: datetime, taken_at: datetime | None) -
     end = start + timedelta(minutes=1)
     value = _iso(start, end)
     if text is None or text.seen_from is None or text.seen_to is None:
-        alone = When(start, end, Grain.MINUTE, Certainty.MEDIUM)
-        return alone, (Evidence("exif", value, Certainty.MEDIUM, f"the photo's EXIF says {_said(taken)}"),)
+        alone = When(start, end, BY_MINUTE, MEDIUM)
+        return alone, (Evidence("exif", value, MEDIUM, f"the photo's EXIF says {_said(taken)}"),)
     if text.seen_from - EXIF_AGREES <= taken < text.seen_to + EXIF_AGREES:
         why = f"the photo's EXIF says {_said(taken)}, which agrees with the text"
-        return When(start, end, Grain.MINUTE, Certainty.HIGH), (Evidence("exif", value, Certainty.HIGH, why),)
+        return When(start, end, BY_MINUTE, HIGH), (Evidence("exif", value, HIGH, why),)
     why = f"the photo's EXIF says {_said(taken)}, which contradicts the text: the text is kept, a person should look"
-    return replace(text, certainty=Certainty.LOW), (Evidence("exif", value, Certainty.LOW, why),)
+    return replace(text, certainty=LOW), (Evidence("exif", value, LOW, why),)
 
 
 def _with_first_seen(
@@ -210,6 +210,6 @@ def _with_first_seen(
     bound = _iso(None, first)
     if value is not None and value.seen_from is not None and value.seen_from < first:
         why = f"the photo was already seen on {_said(first)}, so the sighting is not later"
-        return replace(value, seen_to=first), (Evidence("first_seen", bound, Certainty.MEDIUM, why),)
+        return replace(value, seen_to=first), (Evidence("first_seen", bound, MEDIUM, why),)
     why = f"the photo was already seen on {_said(first)}, before the time this post tells: a photo used again"
-    return When(None, first, Grain.RANGE, Certainty.LOW), (Evidence("first_seen", bound, Certainty.MEDIUM, why),)
+    return When(None, first, BY_RANGE, LOW), (Evidence("first_seen", bound, MEDIUM, why),)

@@ -12,7 +12,8 @@ from ingest.divisions import table
 from ingest.places import geo
 from ingest.places.fuse import Sign, fuse
 from ingest.places.text import read_place
-from store.model import Certainty, Evidence, GeoPoint, PlaceTag, Where
+from ingest.sure import HIGH, MEDIUM, NONE
+from store.model import Evidence, GeoPoint, PlaceTag, Where
 
 MAX_CHARS = 10_000
 """Longer texts are read up to here: a sighting's place stands in the first lines (X allows 25,000 characters, Weibo fewer)."""
@@ -88,10 +89,10 @@ def _from_point(point: GeoPoint, source: str) -> Sign:
 def _from_post_point(point: GeoPoint, text: str) -> Sign:
     """The post's own point: it says where the post was written, which is the place only if the sighting is of the same hour."""
     sign = _from_point(point, "geo")
-    if sign.certainty is Certainty.HIGH and _ANOTHER_DAY.search(text):
+    if sign.certainty is HIGH and _ANOTHER_DAY.search(text):
         note = f"{sign.evidence[0].why}; but the text speaks of another day, and the point says where the post was written"
-        evidence = Evidence("geo", sign.adcode, Certainty.MEDIUM, note)
-        return Sign("geo", sign.adcode, sign.alternatives, Certainty.MEDIUM, (evidence,))
+        evidence = Evidence("geo", sign.adcode, MEDIUM, note)
+        return Sign("geo", sign.adcode, sign.alternatives, MEDIUM, (evidence,))
     return sign
 
 
@@ -103,7 +104,7 @@ def _from_tag(place: PlaceTag) -> list[Sign]:
     source = "x_place" if place.bbox is not None else "place"
     if place.country_code and place.country_code.upper() not in ("CN", "HK", "MO", "TW"):
         why = f"the tagged place “{place.name[:60]}” lies in {place.country_code[:2].upper()}, outside China"
-        return [Sign(source, None, (), Certainty.NONE, (Evidence(source, None, Certainty.NONE, why),))]
+        return [Sign(source, None, (), NONE, (Evidence(source, None, NONE, why),))]
     signs: list[Sign] = []
     if place.point is not None:
         signs.append(_from_point(place.point, source))
@@ -116,8 +117,8 @@ def _from_tag(place: PlaceTag) -> list[Sign]:
     if not signs:
         return []
     together = fuse(signs)
-    pinned = any(sign.certainty is Certainty.HIGH for sign in signs)
-    certainty = together.certainty if pinned or together.certainty is not Certainty.HIGH else Certainty.MEDIUM
+    pinned = any(sign.certainty is HIGH for sign in signs)
+    certainty = together.certainty if pinned or together.certainty is not HIGH else MEDIUM
     return [Sign(source, together.adcode, together.alternatives, certainty, together.evidence)]
 
 
@@ -126,6 +127,6 @@ def _from_name(name: str, source: str) -> Sign:
     reading = read_place(name[:200])
     codes = [reading.adcode] if reading.adcode else list(reading.alternatives)
     names = " or ".join(table().full_name(code) for code in codes) or "no division"
-    certainty = Certainty.MEDIUM if reading.adcode else reading.certainty
+    certainty = MEDIUM if reading.adcode else reading.certainty
     evidence = Evidence(source, reading.adcode, certainty, f"the tagged place “{name[:60]}” means {names}")
     return Sign(source, reading.adcode, reading.alternatives, certainty, (evidence,))

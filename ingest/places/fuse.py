@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ingest.divisions import DivisionTable, table
+from ingest.sure import HIGH, LOW, MEDIUM, NONE
 from store.model import Certainty, Evidence, Where
 
 
@@ -25,7 +26,7 @@ class Sign(NamedTuple):
         return (self.adcode,) if self.adcode else self.alternatives
 
 
-_RANK = {Certainty.NONE: 0, Certainty.LOW: 1, Certainty.MEDIUM: 2, Certainty.HIGH: 3}
+_RANK = {NONE: 0, LOW: 1, MEDIUM: 2, HIGH: 3}
 
 
 def fuse(signs: list[Sign], profile: str | None = None) -> Where:
@@ -47,8 +48,8 @@ def fuse(signs: list[Sign], profile: str | None = None) -> Where:
         return Where(options[0], divisions.full_name(options[0]), (), certainty, tuple(evidence))
     if profile:
         options, said = _ranked(options, profile, divisions)
-        evidence.append(Evidence("profile", profile, Certainty.LOW, said))
-    return Where(None, "", options, Certainty.LOW, tuple(evidence))
+        evidence.append(Evidence("profile", profile, LOW, said))
+    return Where(None, "", options, LOW, tuple(evidence))
 
 
 def _meet(
@@ -66,15 +67,15 @@ def _meet(
     if len(agreed) == 1:
         return _agreed(options, certainty, sign, agreed[0])
     if agreed:
-        return tuple(agreed), Certainty.LOW, ""
+        return tuple(agreed), LOW, ""
     shared = _shared_prefecture(options, sign.options, divisions)
     if shared:
         names = f"{divisions.full_name(options[0])} and {divisions.full_name(sign.options[0])}"
         note = f"the signs name {names}, two parts of {divisions.full_name(shared)}: answered as the whole"
-        return (shared,), Certainty.MEDIUM, note
+        return (shared,), MEDIUM, note
     open_ones = tuple(dict.fromkeys((*options, *sign.options)))
     here, there = (" or ".join(divisions.full_name(code) for code in some) for some in (options, sign.options))
-    return open_ones, Certainty.LOW, f"this contradicts the rest: {there} against {here}"
+    return open_ones, LOW, f"this contradicts the rest: {there} against {here}"
 
 
 def _agreed(
@@ -84,14 +85,14 @@ def _agreed(
     narrowed = len(options) > 1 or len(sign.options) > 1
     if narrowed:
         surer = max(certainty, sign.certainty, key=_RANK.__getitem__)
-        return (deeper,), Certainty.HIGH if surer is Certainty.HIGH else Certainty.MEDIUM, ""
+        return (deeper,), HIGH if surer is HIGH else MEDIUM, ""
     givers = [how for code, how in ((options[0], certainty), (sign.options[0], sign.certainty)) if code == deeper]
     if len(givers) == 2:
-        return (deeper,), Certainty.HIGH if _RANK[givers[0]] + _RANK[givers[1]] >= 4 else Certainty.MEDIUM, ""
+        return (deeper,), HIGH if _RANK[givers[0]] + _RANK[givers[1]] >= 4 else MEDIUM, ""
     wider = sign.options[0] if options[0] == deeper else options[0]
     other = sign.certainty if options[0] == deeper else certainty
-    if other is Certainty.HIGH and givers[0] is not Certainty.HIGH:
-        return (wider,), Certainty.HIGH, f"a hint at {table().full_name(deeper)}, too weak to narrow {table().full_name(wider)}"
+    if other is HIGH and givers[0] is not HIGH:
+        return (wider,), HIGH, f"a hint at {table().full_name(deeper)}, too weak to narrow {table().full_name(wider)}"
     return (deeper,), givers[0], ""
 
 

@@ -18,6 +18,7 @@ from shapely import STRtree
 from shapely.affinity import scale
 
 from ingest.divisions import DivisionTable, table
+from ingest.sure import HIGH, LOW, MEDIUM, NONE
 from store.model import Certainty, Datum, GeoPoint
 
 BORDER_M = 700.0
@@ -48,16 +49,16 @@ def locate(point: GeoPoint) -> Located:
     """The division a point lies in: its county, or what both sides of a border nearer than :data:`BORDER_M` share."""
     checked = check(point.lat, point.lon)
     if isinstance(checked, str):
-        return Located(None, (), Certainty.NONE, checked)
+        return Located(None, (), NONE, checked)
     lat, lon, swapped = checked
     if point.datum is Datum.GCJ02:
         lat, lon = gcj02_to_wgs84(lat, lon)
     near = counties_within(lat, lon, BORDER_M)
     said = f"the point {lat:.5f}, {lon:.5f} (WGS-84)"
     if not near:
-        return Located(None, (), Certainty.NONE, f"{said} lies outside China")
+        return Located(None, (), NONE, f"{said} lies outside China")
     divisions = table()
-    certainty = Certainty.MEDIUM if swapped else Certainty.HIGH
+    certainty = MEDIUM if swapped else HIGH
     note = "; latitude and longitude were swapped" if swapped else ""
     if len(near) == 1:
         return Located(near[0], (), certainty, f"{said} lies in {divisions.full_name(near[0])}{note}")
@@ -66,7 +67,7 @@ def locate(point: GeoPoint) -> Located:
     why = f"{said} lies within {BORDER_M:.0f} m of the border of {sides}{note}"
     if shared:
         return Located(shared, (), certainty, f"{why}: answered as {divisions.full_name(shared)}")
-    return Located(None, tuple(near), Certainty.LOW, why)
+    return Located(None, tuple(near), LOW, why)
 
 
 def check(lat: object, lon: object) -> tuple[float, float, bool] | str:
@@ -150,10 +151,10 @@ def locate_box(bbox: object) -> Located:
     try:
         west, south, east, north = (float(value) for value in bbox)  # type: ignore[attr-defined]
     except (TypeError, ValueError):
-        return Located(None, (), Certainty.NONE, "the box is not four numbers")
+        return Located(None, (), NONE, "the box is not four numbers")
     valid = all(map(math.isfinite, (west, south, east, north))) and -180 <= west <= east <= 180 and -90 <= south <= north <= 90
     if not valid or (west, south, east, north) == (0, 0, 0, 0):
-        return Located(None, (), Certainty.NONE, "the box is out of range")
+        return Located(None, (), NONE, "the box is out of range")
     if east - west < 1e-4 and north - south < 1e-4:
         return locate(GeoPoint((south + north) / 2, (west + east) / 2, Datum.WGS84))
     return _alike((west, south, east, north)) or _smallest_holder(_shares(shapely.box(west, south, east, north)))
@@ -177,7 +178,7 @@ def _alike(box: Box) -> Located | None:
             best, likeness = code, shared / union
     if best is None:
         return None
-    return Located(best, (), Certainty.MEDIUM, f"the place's box is that of {table().full_name(best)}")
+    return Located(best, (), MEDIUM, f"the place's box is that of {table().full_name(best)}")
 
 
 @cache
@@ -220,7 +221,7 @@ def _shares(box: shapely.Polygon) -> dict[str, float]:
 
 def _smallest_holder(shares: dict[str, float]) -> Located:
     if not shares:
-        return Located(None, (), Certainty.NONE, "the box lies outside China")
+        return Located(None, (), NONE, "the box lies outside China")
     divisions = table()
     total = sum(shares.values()) or 1.0
     held: dict[str, float] = {}
@@ -230,9 +231,9 @@ def _smallest_holder(shares: dict[str, float]) -> Located:
     depth = {code: len(divisions.ancestors(code)) for code in held}
     for code in sorted(held, key=lambda c: (-depth[c], -held[c])):
         if held[code] / total >= HELD:
-            return Located(code, (), Certainty.MEDIUM, f"the place's box lies in {divisions.full_name(code)}")
+            return Located(code, (), MEDIUM, f"the place's box lies in {divisions.full_name(code)}")
     sides = tuple(code for code in sorted(held, key=lambda c: -held[c]) if depth[code] == 1)[:4]
-    return Located(None, sides, Certainty.LOW, "the place's box spans several provinces")
+    return Located(None, sides, LOW, "the place's box spans several provinces")
 
 
 @cache

@@ -172,10 +172,7 @@ def _backed(mention: Mention, anchors: list[Mention], divisions: DivisionTable) 
 
 def _inside(inner: Sense, outers: tuple[Sense, ...], up: tuple[str, ...]) -> bool:
     """Whether ``inner``, whose codes from itself upwards are ``up``, lies in one of ``outers`` and is not that very sense."""
-    for adcode, kind, _ in outers:
-        if adcode in up and (adcode != inner.adcode or kind != inner.kind):
-            return True
-    return False
+    return any(adcode in up and (adcode != inner.adcode or kind != inner.kind) for adcode, kind, _ in outers)
 
 
 def _narrowed(mention: Mention, settled: list[Mention], divisions: DivisionTable) -> Mention:

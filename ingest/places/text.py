@@ -15,6 +15,7 @@ from ingest.places.lexicon import lexicon
 from ingest.places.mentions import REASONS, Mention, find
 from ingest.places.normalise import Prose, read
 from ingest.places.support import supported
+from ingest.sure import HIGH, LOW, MEDIUM, NONE
 from store.model import Certainty, Evidence
 
 MAX_EVIDENCE = 24
@@ -159,23 +160,23 @@ def _decided(groups: list[Group], accepted: list[Mention], evidence: tuple[Evide
     if not groups:
         open_ones = [mention for mention in accepted if len(mention.codes) > 1]
         if not open_ones:
-            return Reading(None, (), Certainty.NONE, evidence)
-        return Reading(None, open_ones[0].codes[:MAX_ALTERNATIVES], Certainty.LOW, evidence)
+            return Reading(None, (), NONE, evidence)
+        return Reading(None, open_ones[0].codes[:MAX_ALTERNATIVES], LOW, evidence)
     best = groups[0]
     rivals = [group.adcode for group in groups[1:] if group.score > best.score * RIVAL] if len(groups) > 1 else []
     if rivals:
         choices = (best.adcode, *rivals)[:MAX_ALTERNATIVES]
         names = ", ".join(table().full_name(code) for code in choices)
         note = f"the text names several places and does not say which one is meant: {names}"
-        return Reading(None, choices, Certainty.LOW, (*evidence, Evidence("text", None, Certainty.LOW, note)))
+        return Reading(None, choices, LOW, (*evidence, Evidence("text", None, LOW, note)))
     hedged = any(mention.cue.hedged for mention in best.mentions)
     sure = best.score >= 2 and len(groups) == 1 and not hedged and any(_is_firm(mention) for mention in best.mentions)
     if hedged:
-        evidence = (*evidence, Evidence("text", best.adcode, Certainty.MEDIUM, "the writer is not sure of the place"))
+        evidence = (*evidence, Evidence("text", best.adcode, MEDIUM, "the writer is not sure of the place"))
     doubt = _doubt(best, prose) if sure else ""
     if doubt:
-        sure, evidence = False, (*evidence, Evidence("text", best.adcode, Certainty.MEDIUM, doubt))
-    return Reading(best.adcode, (), Certainty.HIGH if sure else Certainty.MEDIUM, evidence)
+        sure, evidence = False, (*evidence, Evidence("text", best.adcode, MEDIUM, doubt))
+    return Reading(best.adcode, (), HIGH if sure else MEDIUM, evidence)
 
 
 def _doubt(best: Group, prose: str) -> str:
@@ -210,12 +211,12 @@ def _explained(accepted: list[Mention], refused: list[Mention], text: str) -> tu
         beside = f", beside “{mention.cue.because}”" if mention.cue.because else ""
         where = " in a hashtag" if mention.in_hashtag else ""
         why = f"“{text[mention.start : mention.end]}”{where} means {names}{beside}"
-        certainty = Certainty.HIGH if len(codes) == 1 and mention.cue.verdict == "sighting" else Certainty.MEDIUM
+        certainty = HIGH if len(codes) == 1 and mention.cue.verdict == "sighting" else MEDIUM
         out.append(Evidence("text", codes[0] if len(codes) == 1 else None, certainty, why, (mention.start, mention.end)))
     for mention in refused[:MAX_EVIDENCE]:
         said = text[mention.start : mention.end]
         why = f"“{said}” {REASONS[mention.cue.verdict]} (“{mention.cue.because}”): not where the child was seen"
-        out.append(Evidence("text", None, Certainty.NONE, why, (mention.start, mention.end)))
+        out.append(Evidence("text", None, NONE, why, (mention.start, mention.end)))
     return tuple(out)
 
 
@@ -231,5 +232,5 @@ def _apart(prose: Prose, text: str) -> list[Evidence]:
             why = f"“{text[start:end]}” is an account's name"
         else:
             continue
-        out.append(Evidence("text", None, Certainty.NONE, f"{why}: not where the child was seen", (start, end)))
+        out.append(Evidence("text", None, NONE, f"{why}: not where the child was seen", (start, end)))
     return out

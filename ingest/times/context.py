@@ -9,7 +9,6 @@ import re
 from typing import NamedTuple
 
 from ingest.times.phrases import Phrase
-from ingest.times.pieces import Kind
 
 BACK, AHEAD, NEAR = 40, 60, 30
 
@@ -83,7 +82,7 @@ _ACT = re.compile(
 _SUBJECT = re.compile(r"(?:^|[\s,.。!?;:|、□我是于在】)路店口站场区街城院园楼桥])$")
 _LIST_BEFORE = re.compile(r"(?:注意|以下|说|补充|几|这|那|有|强调|提醒|如下|总结|建议|分|明确|第|差|早|晚)$")
 
-_RELATIVE_DAYS = frozenset({Kind.DAY, Kind.WEEKDAY, Kind.AGO, Kind.NOW})
+_RELATIVE_DAYS = frozenset({"day", "weekday", "ago", "now"})
 
 
 class Around(NamedTuple):
@@ -141,7 +140,7 @@ def _missing(words: Around, old: bool) -> str | None:
 def _habit(phrase: Phrase, before: str, after: str) -> bool:
     if _HABIT_BEFORE.search(_clause_tail(before)):
         return True
-    loose = phrase.day is None or (phrase.day.kind is Kind.WEEKDAY and phrase.day.value[0] is None)  # type: ignore[index]
+    loose = phrase.day is None or (phrase.day.kind == "weekday" and phrase.day.value[0] is None)  # type: ignore[index]
     return loose and phrase.lone is None and bool(_HABIT_AFTER.match(after))
 
 

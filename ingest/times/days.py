@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from ingest.times import calendars
-from ingest.times.pieces import Kind, Token
+from ingest.times.pieces import Token
 
 DAY = timedelta(days=1)
 LONGEST_AGO_DAYS = 400
@@ -116,29 +116,29 @@ def days_of(token: Token, today: date) -> Days:
     """The days that a day token means, seen from ``today``."""
     value: object = token.value
     match token.kind, value:
-        case Kind.DATE, (None | int() as year, int(month), int(day)):
+        case "date", (None | int() as year, int(month), int(day)):
             return _date_days((year, month, day), today)
-        case Kind.MONTH_PART, (None | int() as year, None | int() as back, None | int() as month, int(low), int(high)):
+        case "month_part", (None | int() as year, None | int() as back, None | int() as month, int(low), int(high)):
             return _month_part_days((year, back, month, low, high), today)
-        case Kind.MONTH_DAY, (None | int() as back, int(day)):
+        case "month_day", (None | int() as back, int(day)):
             return _month_day_days((back, day), today)
-        case Kind.DAY, int(offset):
+        case "day", int(offset):
             if offset > 0:
                 raise Unresolved(AHEAD)
             if offset < -LONGEST_AGO_DAYS:
                 raise Unresolved(TOO_LONG_AGO)
             return Days(today + DAY * offset)
-        case Kind.DAYS, (int(low), int(high)):
+        case "days", (int(low), int(high)):
             return Days(today + DAY * low, high - low)
-        case Kind.WEEKDAY, (None | int() as back, int() | float() as weekday):
+        case "weekday", (None | int() as back, int() | float() as weekday):
             return _weekday_days((back, weekday), today)
-        case Kind.WEEK, int(back):
+        case "week", int(back):
             return Days(today - DAY * (today.weekday() + 7 * back), 7)
-        case Kind.MONTH, int(back):
+        case "month", int(back):
             return _month_part_days((None, back, None, 1, 31), today)
-        case Kind.FESTIVAL, (str(name), bool(whole), None | int() as year):
+        case "festival", (str(name), bool(whole), None | int() as year):
             return _festival_days((name, whole, year), today)
-        case Kind.LUNAR, (int(month), int(day)):
+        case "lunar", (int(month), int(day)):
             found = calendars.latest_lunar(month, day, today)
             if found is not None:
                 return Days(found)

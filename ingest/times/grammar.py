@@ -92,8 +92,10 @@ _NUMBER_RULES: tuple[_Rule, ...] = (
     ("ymdzh", "年", r"(?:[二一][〇一二三四五六七八九]{{3}}|(?<!\d)\d\d)年\s?{NUM}月\s?{NUM}[日号]"),
     ("ym", "年-/.", r"(?<!\d)(?:{YEAR}\s?年|{YEAR}[-/.])\s?{NUM}(?!\d)月?份?(?:初|上旬|中旬|下旬|底|末)?"),
     ("yfeast", "年", r"(?<!\d)(?P<fy>{YEAR})\s?年的?(?P<yfn>{FEASTS}|十一|五一|六一|国庆|元宵|小年)" + "{FEAST_TAIL_Y}"),
-    ("ymd2", "./-", r"(?<![\d.:/-])(?:0[5-9]|[123]\d)(?P<y2>[./-])(?:0?[1-9]|1[0-2])(?P=y2)(?:0?[1-9]|[12]\d|3[01])(?![\d.:/-])"),
-    ("dmy", "/.-", r"(?<![\d./])(?P<dmy1>\d{{1,2}})(?P<dmysep>[/.-])(?P<dmy2>\d{{1,2}})(?P=dmysep)(?P<dmy3>{YEAR})(?!\d)"),
+    ("ymd2", "./-",
+     r"(?<![\d.:/-])(?:0[5-9]|[123]\d)(?P<y2>[./-])(?:0?[1-9]|1[0-2])(?P=y2)(?:0?[1-9]|[12]\d|3[01])(?![\d.:/-])"),
+    ("dmy", "/.-",
+     r"(?<![\d./])(?P<dmy1>\d{{1,2}})(?P<dmysep>[/.-])(?P<dmy2>\d{{1,2}})(?P=dmysep)(?P<dmy3>{YEAR})(?!\d)"),
     ("year", ANY, r"(?<!\d){YEAR}年?(?!\d)"),
     ("nlunar", "月", r"(?P<lm3>[一二三四五六七八九十]|十一|十二)月"
      r"(?:(?P<ld3>初[一二三四五六七八九十]|廿[一二三四五六七八九]?)|(?<=八月)(?P<ld4>十五))"
@@ -104,10 +106,13 @@ _NUMBER_RULES: tuple[_Rule, ...] = (
     ("mdslash", "/", r"(?<![\d./:-])(?:0?[1-9]|1[0-2])/(?:(?:0[1-9]|[12]\d|3[01])(?![\d/a-z]){NO_UNIT}"
      r"|[1-9](?![\d/a-z]){NO_UNIT}{BY_A_TIME})"
      r"|(?<![^\s,(。:】【])(?:0?[1-9]|1[0-2])/[1-9](?=[\s,)】。]|$)"),
-    ("mddot", ".", r"(?<![\d./:a-z-])(?:0?[1-9]|1[0-2])\.(?!\d{{1,2}}\s?[ap]\.?m)(?:(?:0[1-9]|[12]\d|3[01])(?!\d){NO_UNIT}"
+    ("mddot", ".",
+     r"(?<![\d./:a-z-])(?:0?[1-9]|1[0-2])\.(?!\d{{1,2}}\s?[ap]\.?m)(?:(?:0[1-9]|[12]\d|3[01])(?!\d){NO_UNIT}"
      r"|[1-9](?!\d){NO_UNIT}{BY_A_TIME})"),
-    ("mddash", "-", r"(?<![\d./:a-z-])(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])|[1-9]-(?:1[3-9]|2\d|3[01]))(?![\d日号]){NO_UNIT}"),
-    ("ago", "来多个半几小钟分刻天日周星礼月年mh.", r"(?P<an>\d{{1,3}}(?:\.\d)?|[好十]?几|数|一个半|两个半|两三|三四|四五|五六|七八|一两|半|{NUM})"
+    ("mddash", "-",
+     r"(?<![\d./:a-z-])(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])|[1-9]-(?:1[3-9]|2\d|3[01]))(?![\d日号]){NO_UNIT}"),
+    ("ago", "来多个半几小钟分刻天日周星礼月年mh.",
+     r"(?P<an>\d{{1,3}}(?:\.\d)?|[好十]?几|数|一个半|两个半|两三|三四|四五|五六|七八|一两|半|{NUM})"
      r"(?P<ab>来|多)?\s?个?(?P<ah>半|多)?\s?"
      r"(?P<au>小时|钟头|钟|分钟|分|刻钟|天|日|周|星期|礼拜|月|年|min|h)(?P<am>多|左右)?(?:之|以)?前(?![台面往方门期后])"),
     ("bareday", "日号", r"{NO_ADDRESS}(?P<bd>[12]\d|3[01]|[1-9]|[二三]?十[一二三四五六七八九]?|[一二三四五六七八九])[日号]"
@@ -117,9 +122,11 @@ _NUMBER_RULES: tuple[_Rule, ...] = (
     ("hm", ":", r"(?<![\d./])(?<!\d:)(?P<h>[01]?\d|2[0-4]):(?P<m>[0-5]\d)(?::[0-5]\d)?(?![\d:])"
      r"\s?分?(?P<hp>[ap]\.?m\b\.?)?(?P<ht>左右|许|前后|多)?"),
     ("rangepm", "-to", r"(?<![\d.:/-])\b(?P<r1>\d{{1,2}})\s?(?:-|to|or)\s?(?P<r2>\d{{1,2}})\s?(?P<rp>[ap])\.?m\b\.?"),
-    ("clockpm", ".apo", r"(?<![\d.:/])\b(?P<e1>\d{{1,2}})(?:\.(?P<e2>[0-5]\d))?\s?(?:(?P<ep>[ap])\.?m\b\.?|o'?clock\b)"),
+    ("clockpm", ".apo",
+     r"(?<![\d.:/])\b(?P<e1>\d{{1,2}})(?:\.(?P<e2>[0-5]\d))?\s?(?:(?P<ep>[ap])\.?m\b\.?|o'?clock\b)"),
     ("enago", "-smhdnwy", r"\b(?P<en>\d{{1,3}})[\s-]?{EN_AGO}"),
-    ("endmy", "snrtojfmad", r"\b(?P<ed2>\d{{1,2}})(?:st|nd|rd|th)?\s(?:of\s)?(?P<em2>{EN_MONTH})(?![a-z])(?:,?\s?(?P<ey2>{YEAR})\b)?"),
+    ("endmy", "snrtojfmad",
+     r"\b(?P<ed2>\d{{1,2}})(?:st|nd|rd|th)?\s(?:of\s)?(?P<em2>{EN_MONTH})(?![a-z])(?:,?\s?(?P<ey2>{YEAR})\b)?"),
     ("clock", "点时h", r"(?<![\d./第])(?<!\d:)(?P<ch>{NUM}){CLOCK_TAIL}"),
 )  # fmt: skip
 
@@ -142,7 +149,8 @@ _CHINESE_RULES: tuple[_Rule, ...] = (
     ("lastspan", "上这本", r"(?P<lw>上上|上|这|本)个?(?P<lu>周|星期|礼拜|月)(?![一二三四五六日天末1-7\d初底末上中下刊边围])"),
     ("weekday", "上这本今下周星礼", r"(?<![一二两三四五六七八九十每几半])(?P<ww>上上|上|这|本|今|下下|下)?个?"
      r"(?:周|星期|礼拜)(?P<wd>[一二三四五六日天末1-7])(?![岁年次围大福生]|周(?![口庄至村宁]))"),
-    ("rel", "大前昨寻琴今后明次翌", r"大前[天日]|(?<![之以目])前[天日](?!前)|前儿个?(?={PART_AHEAD})|(?<![之以目天日前])前(?=[晚夜])"
+    ("rel", "大前昨寻琴今后明次翌",
+     r"大前[天日]|(?<![之以目])前[天日](?!前)|前儿个?(?={PART_AHEAD})|(?<![之以目天日前])前(?=[晚夜])"
      r"|[昨寻琴][天日]|昨儿个?|寻(?=晚)|[昨琴](?={PART_AHEAD})|今[天日](?!头条|说法|之|后|的社会|这个社会|的中国|的孩子)|今儿个?|今(?={PART_AHEAD})(?!晚报(?![警案道]))"
      r"|大?后[天日]|明[天日儿]|明(?=[晚早])"
      r"|次日|翌日"),
@@ -156,7 +164,8 @@ _CHINESE_RULES: tuple[_Rule, ...] = (
     ("feast", _FEAST_HEADS, r"(?P<fn>{FEASTS}|过年(?=的时候|期间|时|那)|(?:元宵|国庆|小年){FEAST_SAID}"
      r"|(?<![卖吃煮买做送碗包汤个李王张刘陈])(?:元宵|国庆|小年)(?=[,。!\s]|$))" + "{FEAST_TAIL_F}"),
     ("almost", "快将接临不", r"(?P<cb>快|将近|接近|临近|不到)(?P<ach>{NUM}){CLOCK_TAIL_A}"),
-    ("part", "早晚天凌拂黎清大上正中晌午下傍黄夜深半子当朝晏晨放", r"[早晚]高峰|天刚亮|天亮|凌晨|拂晓|黎明|清晨|大清早|清早|早晨|大?早上|上午|正午|中午|晌午|午间|午后"
+    ("part", "早晚天凌拂黎清大上正中晌午下傍黄夜深半子当朝晏晨放",
+     r"[早晚]高峰|天刚亮|天亮|凌晨|拂晓|黎明|清晨|大清早|清早|早晨|大?早上|上午|正午|中午|晌午|午间|午后"
      r"|下午|下晚|傍晚|黄昏"
      r"|晚上|晚间|夜晚|当晚|夜里|夜间|大半夜|深夜|半夜三更|半夜|午夜|子夜|上昼|下昼|晏昼|朝早|(?<=[今昨凌])晨|(?<=[今昨寻琴])朝"
      r"|(?:[早午晚]饭|[早午晚]餐|中饭|下班|放学)(?:时间|时候|时分|时|的时候|那会儿?|后|前后|路上|途中|高峰|(?=路过|经过|回家))"
@@ -166,8 +175,10 @@ _CHINESE_RULES: tuple[_Rule, ...] = (
 _EN_FEAST_HEADS = "".join(sorted({name[0] for name in calendars.NAMES if name.isascii()}))
 _ENGLISH_RULES: tuple[_Rule, ...] = (
     ("wago", "ahfscoten", r"\b(?P<wen>{EN_NUM}|half an|a few|few|several|a couple of|couple of)[\s-]?{EN_AGO_W}"),
-    ("endate", "jfmasond", r"\b(?P<em>{EN_MONTH})\s?(?P<ed>\d{{1,2}})(?:st|nd|rd|th)?\b(?!:)(?:,?\s?(?P<ey>{YEAR})\b)?"),
-    ("enrel", "ytl", r"\bthe day before yesterday\b|\byesterday\b|\btoday\b(?!'s)|\btonight\b|\bthe night before last\b|\blast night\b"
+    ("endate", "jfmasond",
+     r"\b(?P<em>{EN_MONTH})\s?(?P<ed>\d{{1,2}})(?:st|nd|rd|th)?\b(?!:)(?:,?\s?(?P<ey>{YEAR})\b)?"),
+    ("enrel", "ytl",
+     r"\bthe day before yesterday\b|\byesterday\b|\btoday\b(?!'s)|\btonight\b|\bthe night before last\b|\blast night\b"
      r"|\bthis (?=morning|afternoon|evening)|\btomorrow\b|\bthe other day\b"),
     ("enweek", "ltpneomwfs", r"\b(?:(?P<ew>last|this|past|next|every|on)\s)?(?P<ed3>{EN_DAY})(?P<es>s)?\b(?!\.[a-z])"
      r"|\b(?:(?P<ew2>last|this|over the|next|every)\s)?weekend\b|\blast week\b|\blast month\b"),
@@ -180,7 +191,8 @@ _ENGLISH_RULES: tuple[_Rule, ...] = (
      r"|(?<=night\s)(?:around|about)\s(?P<ea2>1[0-2]|[1-9])\b(?!\s?[a-z:.]|[:.]\d)"
      r"|\b(?:around|about)\s(?P<ea3>1[0-2]|[1-9])"
      r"(?=\s(?:last night|yesterday|this (?:morning|evening|afternoon)|in the|tonight))"),
-    ("ennow", "jrm", r"\bjust now\b|\bright now\b|\bmoments? ago\b|\bjust (?=saw|seen|took|passed|spotted|photographed|met)"),
+    ("ennow", "jrm",
+     r"\bjust now\b|\bright now\b|\bmoments? ago\b|\bjust (?=saw|seen|took|passed|spotted|photographed|met)"),
     ("enpart", "elmnads", r"\b(?:early morning|late night|morning|noon|midday|lunch ?time|afternoon"
      r"|evening|dusk|sunset|dawn|sunrise|midnight|night)\b"),
 )  # fmt: skip
@@ -202,10 +214,10 @@ _TAILS = r"[年月日号点时:./~\-半几多来、,到至或天周分刻星礼�
 # What a time in Chinese words begins with; characters of everyday words only together with the next one.
 _RARE_HEADS = "农阴旧正腊冬初本今去前几半周星礼昨寻琴后明次翌近刚方适啱头现此快将接临凌拂黎清早晌午傍黄晚夜深朝晏晨放"
 _RARE_HEADS += "".join(sorted({name[0] for name in calendars.NAMES if not name.isascii()} - set(_RARE_HEADS + "小大中年")))
-_PAIRED_HEADS = (
-    "子夜 不到 大[前后年清早半] 上[上个午月周星礼昼] 先头 一会 下[下个午周星礼班晚昼] 中[午饭秋元] 天[刚亮黑] 年[初三卅]"
-    " 这[个周几两星礼月] 好几 数[小分天日周月年个] 当[晚月] 过年 小年"
-).split()
+_PAIRED_HEADS = [
+    "子夜", "不到", "大[前后年清早半]", "上[上个午月周星礼昼]", "先头", "一会", "下[下个午周星礼班晚昼]", "中[午饭秋元]",
+    "天[刚亮黑]", "年[初三卅]", "这[个周几两星礼月]", "好几", "数[小分天日周月年个]", "当[晚月]", "过年", "小年",
+]  # fmt: skip
 
 HEAD = re.compile(
     rf"[{_NUMBERS}a-z{_RARE_HEADS}{''.join(pair[0] for pair in _PAIRED_HEADS)}]"

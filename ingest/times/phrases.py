@@ -6,30 +6,30 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ingest.times.pieces import Clock, Kind, Token
+from ingest.times.pieces import Clock, Token
 
 DAY_KINDS = frozenset(
     {
-        Kind.INSTANT,
-        Kind.DATE,
-        Kind.MONTH_PART,
-        Kind.MONTH_DAY,
-        Kind.DAY,
-        Kind.WEEKDAY,
-        Kind.WEEK,
-        Kind.MONTH,
-        Kind.DAYS,
-        Kind.FESTIVAL,
-        Kind.LUNAR,
+        "instant",
+        "date",
+        "month_part",
+        "month_day",
+        "day",
+        "weekday",
+        "week",
+        "month",
+        "days",
+        "festival",
+        "lunar",
     }
 )
 """Kinds that say which day; the rest of a phrase says when on it."""
 
-_ALONE = frozenset({Kind.AGO, Kind.NOW, Kind.TRAP})
-_EXACT = frozenset({Kind.DATE, Kind.MONTH_DAY})
-_FEASTS = frozenset({Kind.FESTIVAL, Kind.LUNAR})
-_BESIDE = frozenset({Kind.WEEKDAY, Kind.DAY, Kind.FESTIVAL, Kind.LUNAR})
-_WITHIN_DAY = frozenset({Kind.PART, Kind.CLOCK})
+_ALONE = frozenset({"ago", "now", "trap"})
+_EXACT = frozenset({"date", "month_day"})
+_FEASTS = frozenset({"festival", "lunar"})
+_BESIDE = frozenset({"weekday", "day", "festival", "lunar"})
+_WITHIN_DAY = frozenset({"part", "clock"})
 _MAX_GAP = 16
 
 _JOIN = re.compile(
@@ -65,11 +65,11 @@ def _start(token: Token) -> Phrase:
 def _add(phrase: Phrase, token: Token) -> bool:
     """Put ``token`` into its free slot of ``phrase``; False where it does not fit."""
     kind, day = token.kind, phrase.day
-    if kind is Kind.PART:
+    if kind == "part":
         if len(phrase.parts) >= (2 if phrase.clock is None else 1):
             return False
         phrase.parts = (*phrase.parts, str(token.value))
-    elif kind is Kind.CLOCK:
+    elif kind == "clock":
         if phrase.clock is not None or not isinstance(token.value, Clock):
             return False
         phrase.clock = token.value
@@ -77,7 +77,7 @@ def _add(phrase: Phrase, token: Token) -> bool:
         phrase.day = token
     elif kind in _EXACT and day.kind not in _EXACT and phrase.clock is None:
         phrase.day = token  # 昨天(2月9日): the date says more
-    elif not (kind in _BESIDE and day.kind in _EXACT) and not (kind in _FEASTS and day.kind is Kind.DAY):
+    elif not (kind in _BESIDE and day.kind in _EXACT) and not (kind in _FEASTS and day.kind == "day"):
         return False  # neither 2月9日(周三) nor 今天元宵节
     phrase.end = max(phrase.end, token.end)
     return True
@@ -89,7 +89,7 @@ def _extend(phrase: Phrase, token: Token, text: str) -> bool:
     if kind in _ALONE or length > _MAX_GAP:
         return False
     if phrase.lone is not None:  # what stands beside opening days is opening hours
-        joined = phrase.lone.kind is Kind.TRAP and kind in _WITHIN_DAY and length <= 2
+        joined = phrase.lone.kind == "trap" and kind in _WITHIN_DAY and length <= 2
         phrase.end = token.end if joined else phrase.end
         return joined
     if length <= 0:
@@ -104,11 +104,11 @@ def _extend(phrase: Phrase, token: Token, text: str) -> bool:
 def _until(phrase: Phrase, token: Token) -> bool:
     """The second end of a range: 3点到5点, 2月9日至11日; 周一至周五 tells opening days."""
     kind, day = token.kind, phrase.day
-    if kind is Kind.CLOCK and phrase.clock is not None and phrase.until is None and isinstance(token.value, Clock):
+    if kind == "clock" and phrase.clock is not None and phrase.until is None and isinstance(token.value, Clock):
         phrase.until = token.value
-    elif kind is Kind.WEEKDAY and day is not None and day.kind is Kind.WEEKDAY:
-        phrase.day, phrase.lone = None, Token(Kind.TRAP, phrase.start, token.end)
-    elif kind in _EXACT and day is not None and day.kind is Kind.DATE and phrase.clock is None:
+    elif kind == "weekday" and day is not None and day.kind == "weekday":
+        phrase.day, phrase.lone = None, Token("trap", phrase.start, token.end)
+    elif kind in _EXACT and day is not None and day.kind == "date" and phrase.clock is None:
         phrase.last_day = token
     else:
         return False

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, auto
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-
-class Kind(Enum):
-    """What a token can be."""
-
-    DATE = auto()  # (year | None, month, day)
-    INSTANT = auto()  # a datetime, ISO 8601
-    MONTH_PART = auto()  # (year or None, months back or None, month or None, first day, last day)
-    MONTH_DAY = auto()  # (months back or None, day)
-    DAY = auto()  # days from today; 1 and more lie ahead
-    WEEKDAY = auto()  # (weeks back or None, weekday Monday 0, or WEEKEND)
-    WEEK = auto()  # weeks back, a whole week
-    MONTH = auto()  # months back, a whole month
-    DAYS = auto()  # (from days back, to days back)
-    AGO = auto()  # (least minutes, most minutes)
-    NOW = auto()
-    FESTIVAL = auto()  # (name, whole holiday, year or years from now or None)
-    LUNAR = auto()  # (month, day)
-    PART = auto()  # name of a part of the day
-    CLOCK = auto()  # Clock
-    TRAP = auto()  # looks like a time, is none
+Kind = Literal[
+    "date",  # (year | None, month, day)
+    "instant",  # a datetime, ISO 8601
+    "month_part",  # (year or None, months back or None, month or None, first day, last day)
+    "month_day",  # (months back or None, day)
+    "day",  # days from today; 1 and more lie ahead
+    "weekday",  # (weeks back or None, weekday Monday 0, or WEEKEND)
+    "week",  # weeks back, a whole week
+    "month",  # months back, a whole month
+    "days",  # (from days back, to days back)
+    "ago",  # (least minutes, most minutes)
+    "now",
+    "festival",  # (name, whole holiday, year or years from now or None)
+    "lunar",  # (month, day)
+    "part",  # name of a part of the day
+    "clock",  # Clock
+    "trap",  # looks like a time, is none
+]
+"""What a token can be, and what its value then is. Plain words, for the reason told in :mod:`ingest.sure`."""
 
 
 @dataclass(frozen=True, slots=True)

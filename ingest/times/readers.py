@@ -17,12 +17,12 @@ Match = re.Match[str]
 def _day_of(year: int | None, month: int | None, day: int | None) -> Read:
     if month is None or day is None or not 1 <= month <= 12 or not 1 <= day <= 31:
         return None
-    return Kind.DATE, (year, month, day)
+    return "date", (year, month, day)
 
 
 def _iso(m: Match, word: str) -> Read:
     try:
-        return Kind.INSTANT, datetime.fromisoformat(word.upper())
+        return "instant", datetime.fromisoformat(word.upper())
     except ValueError:
         return None
 
@@ -60,17 +60,17 @@ _THIRDS = {"初": (1, 5), "上旬": (1, 10), "中旬": (11, 20), "下旬": (21, 
 def _month_part(year: int | None, back: int | None, month: int | None, part: str = "") -> Read:
     if back is None and not (month and 1 <= month <= 12):
         return None
-    return Kind.MONTH_PART, (year, back, month, *_THIRDS[part])
+    return "month_part", (year, back, month, *_THIRDS[part])
 
 
 def _ym(m: Match, word: str) -> Read:
     month = number(re.sub(r"月.*|份.*", "", word[5:]).strip(" 年"))
     part = next((p for p in _THIRDS if p and word.endswith(p)), "")
-    return _month_part(int(word[:4]), None, month, part) or (Kind.TRAP, None)
+    return _month_part(int(word[:4]), None, month, part) or ("trap", None)
 
 
 def _trap(m: Match, word: str) -> Read:
-    return Kind.TRAP, None
+    return "trap", None
 
 
 _LUNAR_MONTHS = {"正": 1, "冬": 11, "腊": 12}
@@ -79,12 +79,12 @@ _LUNAR_MONTHS = {"正": 1, "冬": 11, "腊": 12}
 def _lunar(month_name: str, day_name: str) -> Read:
     month = _LUNAR_MONTHS.get(month_name.lstrip("闰")) or number(month_name.lstrip("闰"))
     day = number(day_name.lstrip("初"))
-    return (Kind.LUNAR, (month, day)) if month and day and month <= 12 and day <= 30 else None
+    return ("lunar", (month, day)) if month and day and month <= 12 and day <= 30 else None
 
 
 def _newyear(m: Match, word: str) -> Read:
     day = m["nd"] or m["nd2"]
-    return Kind.LUNAR, ((1, number(day[1:])) if day else (12, 30))
+    return "lunar", ((1, number(day[1:])) if day else (12, 30))
 
 
 _MONTHS_BACK = {"上月": 1, "上个月": 1, "本月": 0, "这月": 0, "这个月": 0, "当月": 0}
@@ -127,8 +127,8 @@ def _ago(name: str, unit: str, *, half: bool, more: bool) -> Read:
         high = low + (0.5 if low < 1 else 1 if low < 10 else 5)
     minutes = _UNIT_MINUTES[unit]
     if minutes == _DAY and low == high and low.is_integer():
-        return Kind.DAY, -int(low)  # 三天前 names a day, and may go on: 三天前的晚上
-    return (Kind.AGO, (low * minutes, high * minutes)) if high else None
+        return "day", -int(low)  # 三天前 names a day, and may go on: 三天前的晚上
+    return ("ago", (low * minutes, high * minutes)) if high else None
 
 
 def _zhago(m: Match, word: str) -> Read:
@@ -151,32 +151,32 @@ def _enago(name: str, unit: str, half: str | None) -> Read:
     low, high = _EN_VAGUE.get(name, (exact, exact))
     extra = 0.5 if half else 0
     if minutes == _DAY and low == high and low.is_integer() and not half:
-        return Kind.DAY, -int(low)
-    return (Kind.AGO, ((low + extra) * minutes, (high + extra) * minutes)) if high else None
+        return "day", -int(low)
+    return ("ago", ((low + extra) * minutes, (high + extra) * minutes)) if high else None
 
 
 def _month_day(back: int | None, word: str) -> Read:
     day = number(word)
-    return (Kind.MONTH_DAY, (back, day)) if day and day <= 31 else None
+    return ("month_day", (back, day)) if day and day <= 31 else None
 
 
 def _lastspan(m: Match, word: str) -> Read:
     back = {"上上": 2, "上": 1}.get(m["lw"], 0)
-    return (Kind.MONTH if m["lu"] == "月" else Kind.WEEK), back
+    return ("month" if m["lu"] == "月" else "week"), back
 
 
 _WEEKS_BACK = {"上上": 2, "上": 1, "这": 0, "本": 0, "今": 0, "下": -1, "下下": -2, None: None}
 
 
 def _weekday(m: Match, word: str) -> Read:
-    return Kind.WEEKDAY, (_WEEKS_BACK[m["ww"]], ZH_DAY[m["wd"]])
+    return "weekday", (_WEEKS_BACK[m["ww"]], ZH_DAY[m["wd"]])
 
 
 _DAYS = {"大前": -3, "前": -2, "昨": -1, "寻": -1, "琴": -1, "今": 0, "后": 2, "大后": 3, "明": 1, "次日": 1, "翌日": 1}
 
 
 def _rel(m: Match, word: str) -> Read:
-    return Kind.DAY, _DAYS.get(word, _DAYS.get(word.rstrip("天日个儿"), 1))
+    return "day", _DAYS.get(word, _DAYS.get(word.rstrip("天日个儿"), 1))
 
 
 _FEW_DAYS = {"几": (-7, -1), "两": (-3, -1), "三": (-3, 0), "些": (-10, -2)}
@@ -184,30 +184,30 @@ _FEW_DAYS = {"几": (-7, -1), "两": (-3, -1), "三": (-3, 0), "些": (-10, -2)}
 
 def _fewdays(m: Match, word: str) -> Read:
     if m["fd2"]:
-        return Kind.DAYS, (-3 if m["fd2"] == "几" else 1 - (number(m["fd2"]) or 2), 1)
-    return Kind.DAYS, _FEW_DAYS[m["fd"]]
+        return "days", (-3 if m["fd2"] == "几" else 1 - (number(m["fd2"]) or 2), 1)
+    return "days", _FEW_DAYS[m["fd"]]
 
 
 def _now(m: Match, word: str) -> Read:
-    return Kind.NOW, word
+    return "now", word
 
 
 def _feast(name: str, whole: str | None, year: int | None = None) -> Read:
     if name == "过年":
         name, whole = "春节", "期间"
-    return Kind.FESTIVAL, (name, bool(whole), year)
+    return "festival", (name, bool(whole), year)
 
 
 def _clocks(m: Match, word: str) -> Read:
     first, second = number(m["c1"] or m["c0"]), number(m["c2"])
     if first is None or second is None or not 0 <= first < second <= 24 or (m["cs"] is None and second != first + 1):
         return None
-    return Kind.CLOCK, Clock(first, until=second, span=m["cs"] in {"到", "至"})
+    return "clock", Clock(first, until=second, span=m["cs"] in {"到", "至"})
 
 
 def _hm(m: Match, word: str) -> Read:
     pm = None if not m["hp"] else m["hp"][0] == "p"
-    return Kind.CLOCK, Clock(int(m["h"]), int(m["m"]), digital=True, pm=pm, near=bool(m["ht"]))
+    return "clock", Clock(int(m["h"]), int(m["m"]), digital=True, pm=pm, near=bool(m["ht"]))
 
 
 def _clock(m: Match, hour_word: str, s: str = "", *, before: bool = False) -> Read:
@@ -219,11 +219,11 @@ def _clock(m: Match, hour_word: str, s: str = "", *, before: bool = False) -> Re
     said = bool(quarter or m[f"chalf{s}"] or m[f"cz{s}"] or tail or m[f"cm{s}"] or "时" in m[0])
     late = tail[:1] in {"多", "几", "过", "出"} or tail == "来钟"
     near = tail in {"左右", "许", "上下", "前后"}
-    return Kind.CLOCK, Clock(hour, minute, late=late, near=near, before=before or tail == "不到", bare=not said)
+    return "clock", Clock(hour, minute, late=late, near=near, before=before or tail == "不到", bare=not said)
 
 
 def _part(m: Match, word: str) -> Read:
-    return Kind.PART, PARTS[word if word in PARTS else word[:2]]
+    return "part", PARTS[word if word in PARTS else word[:2]]
 
 
 def _endate(month: str, day: str, year: str | None) -> Read:
@@ -237,26 +237,26 @@ _EN_DAYS = {
 
 
 def _enrel(m: Match, word: str) -> Read:
-    return (Kind.DAYS, (-7, -1)) if word == "the other day" else (Kind.DAY, _EN_DAYS[word])
+    return ("days", (-7, -1)) if word == "the other day" else ("day", _EN_DAYS[word])
 
 
 def _enweek(m: Match, word: str) -> Read:
     if word in {"last week", "last month"}:
-        return (Kind.WEEK if word == "last week" else Kind.MONTH), 1
+        return ("week" if word == "last week" else "month"), 1
     lead = m["ew"] or m["ew2"]
     if m["es"] or lead == "every":
-        return Kind.TRAP, None
-    return Kind.WEEKDAY, (-1 if lead == "next" else None, WEEKDAYS[m["ed3"][:3]] if m["ed3"] else WEEKEND)
+        return "trap", None
+    return "weekday", (-1 if lead == "next" else None, WEEKDAYS[m["ed3"][:3]] if m["ed3"] else WEEKEND)
 
 
 def _half(m: Match, word: str) -> Read:
     hour, minutes = number(m["eqh"]) or 0, {"half past": 30, "quarter past": 15}.get(m["eq"])
-    return (Kind.CLOCK, Clock(hour, minutes) if minutes else Clock(hour - 1, 45)) if 1 <= hour <= 12 else None
+    return ("clock", Clock(hour, minutes) if minutes else Clock(hour - 1, 45)) if 1 <= hour <= 12 else None
 
 
 def _rangepm(m: Match, word: str) -> Read:
     first, second = int(m["r1"]), int(m["r2"])
-    return (Kind.CLOCK, Clock(first, until=second, pm=m["rp"] == "p")) if 0 < first < second <= 12 else None
+    return ("clock", Clock(first, until=second, pm=m["rp"] == "p")) if 0 < first < second <= 12 else None
 
 
 def _clockpm(word: str, half_day: str | None, minute: str | None = None) -> Read:
@@ -264,7 +264,7 @@ def _clockpm(word: str, half_day: str | None, minute: str | None = None) -> Read
     pm = None if half_day is None else half_day == "p"
     if not hour or hour > (24 if pm is None else 12):
         return None
-    return Kind.CLOCK, Clock(hour, int(minute or 0), digital=minute is not None, pm=pm)
+    return "clock", Clock(hour, int(minute or 0), digital=minute is not None, pm=pm)
 
 
 READERS: dict[str, Callable[[Match, str], Read]] = {
@@ -295,5 +295,5 @@ READERS: dict[str, Callable[[Match, str], Read]] = {
     "clockpm": lambda m, w: _clockpm(m["e1"], m["ep"], m["e2"]),
     "wclock": lambda m, w: _clockpm(m["we1"], m["wep"]),
     "pmclock": lambda m, w: _clockpm(m["pm1"], m["pmh"], m["pm2"]),
-    "enat": lambda m, w: (Kind.CLOCK, Clock(int(m["ea"] or m["ea2"] or m["ea3"]), bare=True)),
+    "enat": lambda m, w: ("clock", Clock(int(m["ea"] or m["ea2"] or m["ea3"]), bare=True)),
 }  # fmt: skip

@@ -8,9 +8,10 @@ from __future__ import annotations
 from datetime import date, datetime, time, timedelta, timezone
 from typing import NamedTuple
 
+from ingest.sure import BY_DAY, BY_HOUR, BY_MINUTE, BY_PART_OF_DAY, BY_RANGE, HIGH, LOW, MEDIUM
 from ingest.times.days import DAY, LONGEST_AGO_DAYS, TOO_LONG_AGO, Days, Unresolved, days_of
 from ingest.times.phrases import Phrase
-from ingest.times.pieces import Clock, Kind, Token
+from ingest.times.pieces import Clock, Token
 from store.model import Certainty, Grain
 
 CHINA = timezone(timedelta(hours=8), "+08:00")
@@ -90,15 +91,15 @@ def _bounds(clock: Clock, at: timedelta) -> tuple[timedelta, timedelta, Grain]:
     """What a clock says around ``at``: the hour after (多), half an hour around (左右), a quarter, or the minute itself."""
     round_minute = clock.minute in {0, 30} and not (clock.digital and clock.minute)
     if clock.before:
-        return at - ABOUT, at, Grain.HOUR
+        return at - ABOUT, at, BY_HOUR
     if clock.late:
-        return at, at + (HOUR if clock.minute == 0 else ABOUT), Grain.HOUR
+        return at, at + (HOUR if clock.minute == 0 else ABOUT), BY_HOUR
     if clock.near:
         width = ABOUT if clock.minute in {0, 30} else SHARP
-        return at - width, at + width, Grain.HOUR
+        return at - width, at + width, BY_HOUR
     if round_minute:
-        return at - SHARP, at + SHARP, Grain.HOUR
-    return at, at + MINUTE, Grain.MINUTE
+        return at - SHARP, at + SHARP, BY_HOUR
+    return at, at + MINUTE, BY_MINUTE
 
 
 def _within_day(phrase: Phrase) -> list[tuple[timedelta, timedelta, Grain]]:
@@ -106,23 +107,23 @@ def _within_day(phrase: Phrase) -> list[tuple[timedelta, timedelta, Grain]]:
     clock, parts = phrase.clock, phrase.parts
     if clock is None:
         if not parts:
-            return [(timedelta(), DAY, Grain.DAY)]
+            return [(timedelta(), DAY, BY_DAY)]
         finest = next((part for part in reversed(parts) if part != "night"), parts[-1])
         low, high = WINDOWS[finest]
         if parts[-1] == "small_hours" and len(parts) > 1 and parts[0] in NIGHT_PARTS:
             low, high = low + 24, high + 24
-        return [(timedelta(hours=low), timedelta(hours=high), Grain.PART_OF_DAY)]
+        return [(timedelta(hours=low), timedelta(hours=high), BY_PART_OF_DAY)]
     out = []
     for hour in _clock_hours(clock, clock.hour, parts, day_known=phrase.day is not None):
         at = timedelta(hours=hour, minutes=clock.minute)
         if clock.until is not None:
             last = at + HOUR * (clock.until - clock.hour)
-            out.append((at, last, Grain.RANGE) if clock.span else (at - SHARP, last + SHARP, Grain.HOUR))
+            out.append((at, last, BY_RANGE) if clock.span else (at - SHARP, last + SHARP, BY_HOUR))
         elif phrase.until is not None:
             last = timedelta(hours=phrase.until.hour, minutes=phrase.until.minute)
             while last <= at:
                 last += 12 * HOUR
-            out.append((at, last, Grain.RANGE))
+            out.append((at, last, BY_RANGE))
         else:
             out.append(_bounds(clock, at))
     return out
@@ -136,9 +137,9 @@ def _on_days(phrase: Phrase, days: Days, posted: datetime) -> Interval | None:
     first = midnight(days.first)
     options = _within_day(phrase)
     if days.count > 1:
-        certainty = Certainty.MEDIUM if days.count <= 7 else Certainty.LOW
-        return _clamped(first, first + DAY * days.count, Grain.RANGE, certainty, posted)
-    certainty = Certainty.LOW if len(options) > 1 else Certainty.HIGH if days.explicit else Certainty.MEDIUM
+        certainty = MEDIUM if days.count <= 7 else LOW
+        return _clamped(first, first + DAY * days.count, BY_RANGE, certainty, posted)
+    certainty = LOW if len(options) > 1 else HIGH if days.explicit else MEDIUM
     for low, high, grain in options:
         found = _clamped(first + low, first + high, grain, certainty, posted)
         if found:
@@ -147,9 +148,9 @@ def _on_days(phrase: Phrase, days: Days, posted: datetime) -> Interval | None:
 
 
 def _dated(phrase: Phrase, token: Token, posted: datetime) -> Interval:
-    if token.kind is Kind.INSTANT and isinstance(token.value, datetime):
+    if token.kind == "instant" and isinstance(token.value, datetime):
         moment = token.value if token.value.tzinfo else token.value.replace(tzinfo=CHINA)
-        found = _clamped(moment.astimezone(CHINA), moment.astimezone(CHINA) + MINUTE, Grain.MINUTE, Certainty.HIGH, posted)
+        found = _clamped(moment.astimezone(CHINA), moment.astimezone(CHINA) + MINUTE, BY_MINUTE, HIGH, posted)
         if found:
             return found
         raise Unresolved("it lies after the post itself")
@@ -161,7 +162,7 @@ def _dated(phrase: Phrase, token: Token, posted: datetime) -> Interval:
     found = _on_days(phrase, days, posted)
     if found is None and days.step:
         found = _on_days(phrase, Days(days.first - DAY * days.step, days.count, explicit=False), posted)
-    if found is None and token.kind is Kind.DAY and token.value == 0:
+    if found is None and token.kind == "day" and token.value == 0:
         found = _tonight(phrase, days, posted)
     if found is None:
         raise Unresolved("it lies after the post itself")
@@ -173,21 +174,21 @@ def _tonight(phrase: Phrase, days: Days, posted: datetime) -> Interval | None:
     if posted.hour < 5 or any(low >= DAY for low, _, _ in _within_day(phrase)):
         return _on_days(phrase, Days(days.first - DAY, days.count), posted)
     if phrase.clock is None and phrase.parts and phrase.parts[-1] in NIGHT_PARTS and posted.hour >= 16:
-        return Interval(posted - NOW_SPAN, posted, Grain.HOUR, Certainty.MEDIUM)
+        return Interval(posted - NOW_SPAN, posted, BY_HOUR, MEDIUM)
     return None
 
 
 def _same_month(last: Token, first: date) -> Token:
     """The second day of 2月9日至11日, which leaves the month out."""
-    if last.kind is Kind.MONTH_DAY and isinstance(last.value, tuple):
-        return Token(Kind.DATE, last.start, last.end, (first.year, first.month, last.value[1]))
+    if last.kind == "month_day" and isinstance(last.value, tuple):
+        return Token("date", last.start, last.end, (first.year, first.month, last.value[1]))
     return last
 
 
 def _undated(phrase: Phrase, posted: datetime) -> Interval:
     """A time of day without a day: the latest occurrence before the post."""
     options = _within_day(phrase)
-    certainty = Certainty.MEDIUM if len(options) == 1 else Certainty.LOW
+    certainty = MEDIUM if len(options) == 1 else LOW
     best: Interval | None = None
     for back in (0, 1, 2):
         first = midnight(posted.date()) - DAY * back
@@ -207,17 +208,17 @@ def _ago(low_min: float, high_min: float, posted: datetime) -> Interval:
     if 1440 <= low_min < 10080:
         first = midnight(posted.date() - DAY * round(high_min / 1440))
         last = midnight(posted.date() - DAY * round(low_min / 1440)) + DAY
-        return Interval(first, min(last, posted), Grain.DAY if last - first == DAY else Grain.RANGE, Certainty.HIGH)
+        return Interval(first, min(last, posted), BY_DAY if last - first == DAY else BY_RANGE, HIGH)
     if low_min >= 10080:
         slack = DAY * (1 if low_min < 43800 else 5)
         centre = midnight(posted.date()) - timedelta(minutes=(low_min + high_min) / 2) + DAY / 2
         half = timedelta(minutes=(high_min - low_min) / 2) + slack + DAY / 2
-        return Interval(centre - half, min(centre + half, posted), Grain.RANGE, Certainty.MEDIUM)
+        return Interval(centre - half, min(centre + half, posted), BY_RANGE, MEDIUM)
     exact = low_min == high_min
     slack_min = (max(5.0, min(15.0, low_min / 4)) if low_min < 120 else 30.0) if exact else 0.0
     start, end = posted - timedelta(minutes=high_min + slack_min), posted - timedelta(minutes=low_min - slack_min)
-    grain = Grain.MINUTE if high_min < 60 else Grain.HOUR
-    return Interval(start, min(end, posted), grain, Certainty.HIGH if exact else Certainty.MEDIUM)
+    grain = BY_MINUTE if high_min < 60 else BY_HOUR
+    return Interval(start, min(end, posted), grain, HIGH if exact else MEDIUM)
 
 
 def resolve(phrase: Phrase, posted: datetime) -> Interval:
@@ -230,9 +231,9 @@ def resolve(phrase: Phrase, posted: datetime) -> Interval:
     lone = phrase.lone
     if lone is not None:
         match lone.kind, lone.value:
-            case Kind.NOW, _:
-                return Interval(posted - NOW_SPAN, posted, Grain.HOUR, Certainty.MEDIUM)
-            case Kind.AGO, (int() | float() as low, int() | float() as high):
+            case "now", _:
+                return Interval(posted - NOW_SPAN, posted, BY_HOUR, MEDIUM)
+            case "ago", (int() | float() as low, int() | float() as high):
                 return _ago(low, high, posted)
         raise Unresolved("a year, or something that recurs, is no time of a sighting")
     if phrase.day is not None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from ingest.times.grammar import HEAD, rules_for
-from ingest.times.pieces import Kind, Token
+from ingest.times.pieces import Token
 from ingest.times.readers import READERS
 
 MAX_TOKENS = 200
@@ -51,5 +51,5 @@ def tokens(text: str, original: str) -> Iterator[Token]:
         read = READERS[name](m, word)
         if read is not None:
             if name in _WITH_NIGHT and _NIGHTS.search(word):
-                yield Token(Kind.PART, start, end, "night")
+                yield Token("part", start, end, "night")
             yield Token(read[0], start, end, read[1])
