@@ -68,7 +68,16 @@ _BEFORE: tuple[_Before, ...] = (
     (say.BEFORE_WRITTEN, None, "general"),
     (say.BEFORE_FUTURE, None, "destination"),
 )
-_ANY_BEFORE = re.compile("|".join(pattern.pattern for pattern, _, _ in _BEFORE))
+
+
+def _any_of(patterns: list[str]) -> re.Pattern[str]:
+    """One expression for many that each begin with a class of characters: ``[ab]X``, ``[c]Y`` -> ``[abc](?:(?<=[ab])X|(?<=[c])Y)``."""
+    split = [pattern[1:].partition("]") for pattern in patterns]
+    rests = "|".join(f"(?<=[{first}]){rest}" for first, _, rest in split)
+    return re.compile(f"[{''.join(first for first, _, _ in split)}](?:{rests})")
+
+
+_ANY_BEFORE = _any_of([pattern.pattern for pattern, _, _ in _BEFORE])
 """Whether any of them can match at all: for most names none does, and one look says so."""
 
 

@@ -2,7 +2,7 @@
 
 Each list is an alternation, one alternative a word; a blank separates them. :mod:`ingest.places.cues` reads them in
 bounded windows. A word begins with a plain character and looks behind afterwards (``家(?<!大家)``, not ``(?<!大)家``): so the
-regex engine passes over all positions where no word can begin.
+regex engine passes over all positions where no word can begin. What stands before a name begins with a class of characters.
 """
 
 from __future__ import annotations
@@ -18,8 +18,26 @@ IN_CLAUSE = r"[^，,。；;!！?？\n\x00]"
 
 
 def _any(words: str) -> str:
-    """``"甲 乙"`` -> ``(?:甲|乙)``; each word may be a pattern of its own."""
-    return "(?:" + "|".join(words.split()) + ")"
+    """``"甲 乙 丙?丁"`` -> ``(?:[甲乙](?:(?<=甲)|(?<=乙))|丙?丁)``; each word may be a pattern of its own.
+
+    Words that begin with a plain character stand behind one class of all first characters: the regex engine passes over
+    positions where none of them begins without trying word after word. Where all are such, the class opens the expression.
+    """
+    plain: dict[str, list[str]] = {}
+    others: list[str] = []
+    for word in words.split():
+        if word[0] in "([\\^$." or word[1:2] in ("?", "*", "{"):
+            others.append(word)
+        else:
+            plain.setdefault(word[0], []).append(word[1:])
+    rests = "|".join(f"(?<={first})(?:{'|'.join(rest)})" for first, rest in plain.items())
+    opened = f"[{''.join(plain)}](?:{rests})" if plain else ""
+    return f"(?:{'|'.join([opened, *others] if opened else others)})" if others else opened
+
+
+def _maybe(words: str) -> str:
+    """One of the words, or none."""
+    return f"(?:{_any(words)})?"
 
 
 # --- behind the name ------------------------------------------------------------------------------------------------
@@ -29,8 +47,8 @@ AFTER_ROAD = re.compile(
     r"(?:路(?![边上过旁人遇])|街(?![头上边坊]|道(?!口))|大街(?!小巷|上)|大道|道(?![具理路德歉谢出])|巷(?!子)|弄|胡同|门(?![口前外诊])|桥(?!头))"
 )
 AFTER_ORIGIN = re.compile(
-    _any("市 省 县 那边 这边 一带 附近 农村 山区")
-    + "?的?"
+    _maybe("市 省 县 那边 这边 一带 附近 农村 山区")
+    + "的?"
     + _any(
         "口音 籍 户口 户籍 老乡 方言 人(?![民行才流多群工间山]) 话(?![，,。说]) 娃 伢 妹子 小伙(?!伴) 老表 佬 大妈 大叔 大姐"
         " 大嫂 夫妇 夫妻 女人(?!街) 男人 妇女 男子 女子 小孩 孩子 男孩 女孩 来的 过来的 老家 寻亲"
@@ -95,12 +113,12 @@ AFTER_ON_ROAD = re.compile("[路街][边上旁]")
 AFTER_UNSURE = re.compile(
     "[^。]{0,4}?(?:来着|还是哪|不对|是[^，,。]{0,8}?(?:最多|最大)的)|[^。]{0,12}?(?:忘了|记不清|不记得|不确定)"
 )
-AFTER_IS = re.compile(_any("市 省 县 那边 一带 附近 农村") + r"?的(?:[，,。！!？?;；\s\x00]|$)")
+AFTER_IS = re.compile(_maybe("市 省 县 那边 一带 附近 农村") + r"的(?:[，,。！!？?;；\s\x00]|$)")
 AFTER_WHO = re.compile(rf"{IN_CLAUSE}{{0,4}}?" + _any("见过 看到过 遇到过 认识 知道"))
 AFTER_FROM = re.compile(rf"{IN_CLAUSE}{{0,6}}?" + _any("(?<![发传寄])来 到 被 带 拐 过来 逃 流浪 乘 坐"))
 AFTER_APPEAL = re.compile(
-    _any("市 省 地区 那边 本地 当地")
-    + "?的?"
+    _maybe("市 省 地区 那边 本地 当地")
+    + "的?"
     + _any("朋友 网友 博友 亲 兄弟 童鞋 同学 同城 小?伙伴 志愿者 义工 好心人 热心人 市民 媒体 警方 警察")
     + "们?"
 )
@@ -132,8 +150,8 @@ BEFORE_ORIGIN = re.compile(
 BEFORE_FAMILY = re.compile(
     _any("父母 爸妈 家长 爸爸 妈妈 父亲 母亲 爷爷 奶奶 家人 表[姐哥妹弟] 亲戚") + "(?:都|也|现在|目前|一直|常年){0,2}在$"
 )
-BEFORE_SPEECH = re.compile(_any("一口 [讲说操](?:着|的是)?") + "(?:地道|标准|流利)?的?$")
-BEFORE_GO = re.compile("去$|往$|到$|回$|飞$|赴$|来$|至$")
+BEFORE_SPEECH = re.compile(_any("一口 讲(?:着|的是)? 说(?:着|的是)? 操(?:着|的是)?") + "(?:地道|标准|流利)?的?$")
+BEFORE_GO = re.compile("[去往到回飞赴来至]$")
 BEFORE_FUTURE = re.compile(
     _any("明天 明早 明晚 明儿 后天 下周 下星期 下个?月 即将 将[去到在于] 计划 打算 准备") + rf"{IN_CLAUSE}{{0,10}}$"
 )
@@ -141,23 +159,23 @@ BEFORE_WRITTEN = re.compile(_any("写[着有的] 印[着有的] 绣[着有的] �
 BEFORE_HAVE = re.compile("有(?:没有|人|谁)?在?$")
 BEFORE_MISSING = re.compile(_any("走失 走丢 失踪 丢失 被拐 被抢 失散") + "(?:于|在|地点?|地方)?[:：是]*$")
 BEFORE_NOT = re.compile(_any("不是 没在 不在") + "$")
-BEFORE_IS = re.compile(rf"是(?<![点置址标能该像概]是){IN_CLAUSE}{{0,4}}$")
+BEFORE_IS = re.compile(rf"[是](?<![点置址标能该像概]是){IN_CLAUSE}{{0,4}}$")
 BEFORE_SOMEBODY_IS = re.compile(
     _any("孩子? 女孩 男孩 妈妈? 母亲 女人 妇女 老人 老太太? 老头 爸爸? 父亲 大人 男人 家人 他 她")
     + rf"们?(?:可能|应该|好像|都|也)?是{IN_CLAUSE}{{0,4}}$"
 )
 BEFORE_THANKS = re.compile(_any("感谢 谢谢 多谢 致谢") + "$")
-BEFORE_WHO = re.compile(r"谁(?:知道|曾|曾经|最近)?在?$")
-BEFORE_FROM = re.compile("从$|由$|自$")
+BEFORE_WHO = re.compile(r"[谁](?:知道|曾|曾经|最近)?在?$")
+BEFORE_FROM = re.compile("[从由自]$")
 BEFORE_DESTINATION = re.compile(
     _any(
         "下次再?[去到来] 以后再?[去到来在] 去过 到过 离开 开往 去往 飞往 前往 发往 驶往 送回 送往 寄到 要去 想去 准备去 打算去 回"
-        " (?:卖|贩|逃|逃窜|转移)[到往给至]了? 拐去 转发到 转给 卖往"
+        " 卖[到往给至]了? 贩[到往给至]了? 逃窜?[到往给至]了? 转移[到往给至]了? 拐去 转发到 转给 卖往"
     )
     + "$"
 )
 BEFORE_SIGHTING = re.compile(
-    _any("在 喺 佇 于 位于 到了? (?:地点|位置|坐标|地址)[:：是]? 出现在? 流落 路过 经过 途经 途径 逛 现身 📍 ◎ @")
+    _any("在 喺 佇 于 位于 到了? 地点[:：是]? 位置[:：是]? 坐标[:：是]? 地址[:：是]? 出现在? 流落 路过 经过 途经 途径 逛 现身 📍 ◎ @")
     + r"\s?[“\"《（(]?$"
 )
 BEFORE_EDGE = re.compile(
