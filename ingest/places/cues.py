@@ -71,7 +71,7 @@ _BEFORE: tuple[_Before, ...] = (
 
 
 def _any_of(patterns: list[str]) -> re.Pattern[str]:
-    """One expression for many that each begin with a class of characters: ``[ab]X``, ``[c]Y`` -> ``[abc](?:(?<=[ab])X|(?<=[c])Y)``."""
+    """One expression for many that each begin with a class: ``[ab]X``, ``[c]Y`` -> ``[abc](?:(?<=[ab])X|(?<=[c])Y)``."""
     split = [pattern[1:].partition("]") for pattern in patterns]
     rests = "|".join(f"(?<=[{first}]){rest}" for first, _, rest in split)
     return re.compile(f"[{''.join(first for first, _, _ in split)}](?:{rests})")
