@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
+from sqlalchemy.engine import make_url
 
 from bot import casework, wiring
 from bot.bot import Bot
@@ -36,6 +37,7 @@ from store.cases import CaseFields
 from store.local_postgres import LocalServer, Server
 from store.model import AgencyType, AlertState
 from store.session import Store
+from store.tables import metadata
 
 ROOT = Path(__file__).resolve().parents[1]
 TAG = "随手拍照解救乞讨儿童"
@@ -72,11 +74,20 @@ DATABASES = ("sqlite", "postgresql")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that asks for ``database`` runs over each; ``only_on(DATABASE, why=...)`` says where it has nothing to hold."""
-    if "database" in metafunc.fixturenames:
-        mark = metafunc.definition.get_closest_marker("only_on")
-        assert mark is None or mark.kwargs["why"]
-        metafunc.parametrize("database", DATABASES if mark is None else mark.args, scope="session")
+    """Which databases a test runs on, where it asks for ``database``: the store's own on each, others on each where they are
+    marked ``on_both``, else on SQLite (SUISHOUPAI_TEST_DATABASE=postgresql runs those there instead)."""
+    if "database" not in metafunc.fixturenames:
+        return
+    only = metafunc.definition.get_closest_marker("only_on")
+    if only is not None:
+        assert only.kwargs["why"]
+        names = only.args
+    elif "store" in metafunc.definition.path.parts or metafunc.definition.get_closest_marker("on_both"):
+        names = DATABASES
+    else:
+        names = (os.environ.get("SUISHOUPAI_TEST_DATABASE", DATABASES[0]),)
+    ids = [pytest.HIDDEN_PARAM] if names == DATABASES[:1] else names
+    metafunc.parametrize("database", names, ids=ids, scope="session")
 
 
 @pytest.fixture(scope="session")
@@ -120,18 +131,20 @@ def _shape() -> str:
 
 @pytest.fixture(scope="session")
 def fresh_database(request: pytest.FixtureRequest, migrated: Callable[[str], str]) -> Callable[..., Any]:
-    """``with fresh_database(DATABASE, FOLDER) as url``: an empty database of the test's own, its tables made (or not)."""
+    """``with fresh_database(DATABASE, FOLDER) as url``: a database of one's own with the present tables; with ``of=URL`` a copy
+    of that one (nobody may be using it), with ``tables=False`` an empty one."""
 
     @contextmanager
-    def make(database: str, folder: Path, *, tables: bool = True) -> Iterator[str]:
+    def make(database: str, folder: Path, *, tables: bool = True, of: str = "") -> Iterator[str]:
+        template = make_url(of).database if of else migrated(database) if tables else ""
         if database == "sqlite":
             path = folder / "suishoupai.sqlite"
-            if tables:
-                shutil.copy(migrated(database), path)
+            if template:
+                shutil.copy(template, path)
             yield f"sqlite:///{path}"
             return
         server, name = request.getfixturevalue("postgres_server"), f"t_{uuid.uuid4().hex[:16]}"
-        yield server.make(name, migrated(database) if tables else "template1")
+        yield server.make(name, template or "template1")
         server.drop(name)
 
     return make
@@ -142,6 +155,24 @@ def database_url(database: str, fresh_database: Callable[..., Any], tmp_path: Pa
     """The URL of a database of the test's own with the present tables, on each kind of database."""
     with fresh_database(database, tmp_path) as url:
         yield url
+
+
+@pytest.fixture
+def stored_bytes() -> Callable[[Store], bytes]:
+    """Everything a database holds: SQLite's files as they lie on the disk, every row of PostgreSQL's tables."""
+
+    def read(store: Store) -> bytes:
+        if store.path is not None:
+            store.checkpoint()
+            return b"".join(path.read_bytes() for path in store.path.parent.glob(f"{store.path.name}*"))
+        with store.read() as tx, tx.connection.connection.driver_connection.cursor() as cursor:
+            found = []
+            for table in metadata.sorted_tables:
+                with cursor.copy(f"COPY {table.name} TO STDOUT (FORMAT binary)") as rows:
+                    found += [bytes(part) for part in rows]
+            return b"".join(found)
+
+    return read
 
 
 # --- the bot's world ---------------------------------------------------------------------------------------------------
@@ -218,16 +249,29 @@ def people(server: Microblog) -> None:
 
 
 @pytest.fixture
-def settings_file(tmp_path: Path, models_dir: Path) -> Callable[..., Path]:
+def bot_database(database: str, fresh_database: Callable[..., Any]) -> Iterator[Callable[[Path], str]]:
+    """``bot_database(FOLDER)``: the URL that stands in the settings of the bot whose folder that is."""
+    with ExitStack() as stack:
+
+        @functools.cache
+        def server(folder: Path) -> str:
+            return str(stack.enter_context(fresh_database(database, folder, tables=False)))
+
+        yield lambda folder: "sqlite:///var/suishoupai.sqlite" if database == "sqlite" else server(folder)
+
+
+@pytest.fixture
+def settings_file(tmp_path: Path, models_dir: Path, bot_database: Callable[[Path], str]) -> Callable[..., Path]:
     """Writes config.yaml's content, turned to a microblog, with changes, into a folder of the test's own."""
 
     def write(server: Microblog, changes: dict | None = None, folder: Path | None = None) -> Path:
         values = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8").replace("8765", str(server.port)))
+        path = (folder or tmp_path) / "config.yaml"
+        values["store"]["url"] = bot_database(path.parent)
         values["models"]["dir"] = str(models_dir)
         values["platforms"]["weibo"]["indexing_delay_s"] = 0
         values["log"] = {"level": "error"}
         _merge(values, changes or {})
-        path = (folder or tmp_path) / "config.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(yaml.safe_dump(values, allow_unicode=True), encoding="utf-8")
         return path

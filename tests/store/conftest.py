@@ -12,7 +12,6 @@ import pytest
 from store import photos
 from store.model import Author, Box, FaceQuality, Media, Post, Stream, StreamKind
 from store.session import Store, Tx
-from store.tables import metadata
 
 NOW = datetime(2011, 2, 10, 12, 0, tzinfo=UTC)
 
@@ -57,24 +56,6 @@ def store(database_url: str, clock: StoppedClock) -> Iterator[Store]:
     opened = Store(database_url, clock)
     yield opened
     opened.close()
-
-
-@pytest.fixture
-def stored_bytes() -> Callable[[Store], bytes]:
-    """Everything a database holds: SQLite's files as they lie on the disk, every row of PostgreSQL's tables."""
-
-    def read(store: Store) -> bytes:
-        if store.path is not None:
-            store.checkpoint()
-            return b"".join(path.read_bytes() for path in store.path.parent.glob(f"{store.path.name}*"))
-        with store.read() as tx, tx.connection.connection.driver_connection.cursor() as cursor:
-            found = []
-            for table in metadata.sorted_tables:
-                with cursor.copy(f"COPY {table.name} TO STDOUT (FORMAT binary)") as rows:
-                    found += [bytes(part) for part in rows]
-            return b"".join(found)
-
-    return read
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shutil
 import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -76,17 +78,31 @@ def console_settings() -> str:
 
 
 @pytest.fixture
+def scenery(request: pytest.FixtureRequest) -> Scene | None:
+    """The scene that the test's database begins with, where the test asks for one."""
+    if "scene" not in request.fixturenames:
+        return None
+    return request.getfixturevalue("scene_once")(request.getfixturevalue("database"))
+
+
+@pytest.fixture
 def parts(
-    tmp_path: Path, migrated: Callable[[str], str], stopped: StoppedClock, decoder: Decoder, console_settings: str
+    tmp_path: Path,
+    database: str,
+    fresh_database: Callable[..., Any],
+    scenery: Scene | None,
+    stopped: StoppedClock,
+    decoder: Decoder,
+    console_settings: str,
 ) -> Iterator[Parts]:
     """The console's parts, without a face engine."""
     config = tmp_path / "config.yaml"
     config.write_text(f"campaign: {{operator: Example Foundation}}\n{console_settings}", encoding="utf-8")
     loaded = load_settings(config, environ={})
-    store = Store(f"sqlite:///{tmp_path / 'suishoupai.sqlite'}", stopped)
-    shutil.copy(migrated("sqlite"), store.path)
-    yield Parts(loaded, store, PhotoFiles(tmp_path / "photos", store.vault), decoder, stopped)
-    store.close()
+    with fresh_database(database, tmp_path, of=scenery.parts.store.url if scenery else "") as url:
+        store = Store(url, stopped)
+        yield Parts(loaded, store, PhotoFiles(tmp_path / "photos", store.vault), decoder, stopped)
+        store.close()
 
 
 @pytest.fixture
@@ -207,35 +223,39 @@ def seeing_parts(parts: Parts, engine_and_decoder: tuple[Engine, Decoder]) -> Pa
 @pytest.fixture(scope="session")
 def scene_once(
     tmp_path_factory: pytest.TempPathFactory,
-    migrated: Callable[[str], str],
+    fresh_database: Callable[..., Any],
     photos: dict[str, DemoPhoto],
     engine_and_decoder: tuple[Engine, Decoder],
-) -> Scene:
-    """The scene below, made once; each test gets a copy of its files."""
-    folder = tmp_path_factory.mktemp("scene")
-    (folder / "config.yaml").write_text("{}", encoding="utf-8")
-    loaded = load_settings(folder / "config.yaml", environ={})
-    clock = StoppedClock()
-    store = Store(f"sqlite:///{folder / 'suishoupai.sqlite'}", clock)
-    shutil.copy(migrated("sqlite"), store.path)
+) -> Iterator[Callable[[str], Scene]]:
+    """``scene_once(DATABASE)``: the scene below, made once for each; each test gets a copy of its database and files."""
     engine, decoder = engine_and_decoder
-    book = FaceBook(engine, BandTargets(10_000, 20, 2_000), 20)
-    made = Scene(Parts(loaded, store, PhotoFiles(folder / "photos", store.vault), decoder, clock, book))
-    for number, key in enumerate("abcd"):
-        made.cases[key] = _register(made.parts, photos, key, number)
-    for number, name in enumerate(("a-street", "b-street", "c-street", "d-street", "p-1", "q-1")):
-        _see(made, photos[name], number)
-    store.checkpoint()
-    store.close()
-    return made
+    with ExitStack() as stack:
+
+        @functools.cache
+        def make(database: str) -> Scene:
+            folder = tmp_path_factory.mktemp("scene")
+            (folder / "config.yaml").write_text("{}", encoding="utf-8")
+            clock = StoppedClock()
+            store = Store(stack.enter_context(fresh_database(database, folder)), clock)
+            book = FaceBook(engine, BandTargets(10_000, 20, 2_000), 20)
+            loaded = load_settings(folder / "config.yaml", environ={})
+            made = Scene(Parts(loaded, store, PhotoFiles(folder / "photos", store.vault), decoder, clock, book))
+            for number, key in enumerate("abcd"):
+                made.cases[key] = _register(made.parts, photos, key, number)
+            for number, name in enumerate(("a-street", "b-street", "c-street", "d-street", "p-1", "q-1")):
+                _see(made, photos[name], number)
+            store.checkpoint()
+            store.close()
+            return made
+
+        yield make
 
 
 @pytest.fixture
-def scene(seeing_parts: Parts, scene_once: Scene) -> Scene:
+def scene(seeing_parts: Parts, scenery: Scene) -> Scene:
     """Four verified cases (one with two photos), and six sightings whose faces are candidates for every case."""
-    shutil.copy(scene_once.parts.store.path, seeing_parts.store.path)
-    shutil.copytree(scene_once.parts.files.root, seeing_parts.files.root)
-    return replace(scene_once, parts=seeing_parts)
+    shutil.copytree(scenery.parts.files.root, seeing_parts.files.root)
+    return replace(scenery, parts=seeing_parts)
 
 
 def _register(parts: Parts, photos: dict[str, DemoPhoto], key: str, number: int) -> cases.Case:

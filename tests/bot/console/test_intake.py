@@ -84,13 +84,12 @@ def test_a_submission_is_stored_whole_and_its_sender_gets_a_receipt(send, parts:
     assert "testclient" not in stored.post.author.id
 
 
-def test_neither_receipt_code_nor_address_stands_in_the_database(send, parts: Parts) -> None:
+def test_neither_receipt_code_nor_address_stands_in_the_database(send, parts: Parts, stored_bytes) -> None:
     """Who reads the database can open no receipt and sees no network address."""
     code = code_of(send(follow=False))
     with parts.store.read() as tx:
         assert posts.find(tx, "intake", post_id(code)) is not None
-    parts.store.checkpoint()
-    raw = parts.store.path.read_bytes()
+    raw = stored_bytes(parts.store)
     assert code.encode() not in raw
     assert b"testclient" not in raw
 

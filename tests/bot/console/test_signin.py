@@ -194,12 +194,11 @@ class TestInvitations:
         parts.clock.forward(minutes=1)
         assert accounts.enter(parts, "lan", "six lanterns on the river", self.digits_of(parts)) is None
 
-    def test_the_database_holds_no_token(self, parts, link, as_role):
+    def test_the_database_holds_no_token(self, parts, link, as_role, stored_bytes):
         """Who reads the file finds neither the invitation nor a session that could be used; nor the second factor's secret
         in the audit record."""
         as_role(Role.VOLUNTEER)
-        parts.store.checkpoint()
-        raw = parts.store.path.read_bytes()
+        raw = stored_bytes(parts.store)
         assert link.rsplit("/", 1)[1].encode() not in raw
         assert b"token-of-volunteer1" not in raw
 
