@@ -16,6 +16,8 @@ from store import alerts, bans, leads, matches, media, posts, sightings
 from store.cases import CaseFields
 from store.model import AlertState, Band, MessageKind, StreamKind
 
+pytestmark = pytest.mark.on_both
+
 LUOHU = (22.5462, 114.1195)
 
 

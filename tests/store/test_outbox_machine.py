@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
+import functools
 from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
+from sqlalchemy import delete
 
 from store import alerts
 from store.alerts import Alert, NewAlert
 from store.errors import BadInput
 from store.model import AlertState, MessageKind
 from store.session import Store
+from store.tables import alerts as alert_table
 
 OUTCOMES = ["sent", "never left", "refused", "answer lost", "request lost", "killed before", "killed after"]
 PEOPLE_MAY = {
@@ -26,27 +28,35 @@ PEOPLE_MAY = {
     "cancel": {AlertState.HELD, AlertState.READY},
 }
 
-_migrated: Path | None = None
+_url_of: Callable[[str], str]
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _template(migrated):
-    global _migrated
-    _migrated = Path(migrated("sqlite"))
+def _databases(fresh_database, tmp_path_factory):
+    """One database of each kind for all histories; each history begins by emptying its outbox."""
+    global _url_of
+    with ExitStack() as stack:
+
+        @functools.cache
+        def make(database: str) -> str:
+            return stack.enter_context(fresh_database(database, tmp_path_factory.mktemp("outbox")))
+
+        _url_of = make
+        yield
 
 
 class Outbox(RuleBasedStateMachine):
     """One sender against a platform that publishes at most what it is asked to, and sometimes does not say so."""
 
     proposed = Bundle("proposed")
+    database = "sqlite"
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp())
         self.now = datetime(2011, 2, 10, tzinfo=UTC)
-        self.store = Store(f"sqlite:///{self.folder / 'o.sqlite'}", lambda: self.now)
-        assert _migrated is not None
-        shutil.copy(_migrated, self.store.path)
+        self.store = Store(_url_of(self.database), lambda: self.now)
+        with self.store.write() as tx:
+            tx.execute(delete(alert_table))
         self.published: Counter[int] = Counter()
         self.ended_by_people: set[int] = set()
         self.in_hand: Alert | None = None
@@ -54,7 +64,6 @@ class Outbox(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.store.close()
-        shutil.rmtree(self.folder)
 
     @initialize(target=proposed)
     def first(self) -> int:
@@ -162,10 +171,25 @@ class Outbox(RuleBasedStateMachine):
             assert len(alerts.listing(tx, limit=1000)) == self.number
 
 
-Outbox.TestCase.settings = settings(
-    max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
-)
+class OutboxOnPostgresql(Outbox):
+    """The same histories on a server."""
+
+    database = "postgresql"
+
+
+for machine, examples in ((Outbox, 25), (OutboxOnPostgresql, 10)):
+    machine.TestCase.settings = settings(
+        max_examples=examples, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    )
 
 
 class TestOutbox(Outbox.TestCase):
     """Hypothesis shrinks a history that breaks one of the invariants to its shortest form."""
+
+
+class TestOutboxOnPostgresql(OutboxOnPostgresql.TestCase):
+    """The same on PostgreSQL."""
+
+    @pytest.fixture(autouse=True)
+    def _server(self, postgres_server):
+        """Skips where no server can be had."""
