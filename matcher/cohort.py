@@ -1,7 +1,8 @@
 """Which registered cases stand for "strangers" when a score is normalised. Pure.
 
-All of them up to ``COHORT_MAX``; of a larger gallery a fixed random part, chosen by a hash of the case id, so that adding or
-closing one case changes the cohort by one member at most and two machines choose alike.
+All of them up to ``COHORT_MAX``; of a larger gallery a fixed random part, chosen by a hash of the case id
+(:func:`matcher.index.lot`), so that adding or closing one case changes the cohort by one member at most and two machines choose
+alike.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
+from matcher.index import lot as lot
 
 COHORT_MAX = 2048
 _NOBODY = -1
@@ -35,22 +38,6 @@ class Cohort:
         place = np.searchsorted(self.case_ids, case_ids, sorter=order)
         found = order[np.minimum(place, len(order) - 1)]
         return np.where(self.case_ids[found] == case_ids, found, _NOBODY)
-
-
-def lot(case_ids: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """A fixed pseudo-random number for each case id (the finaliser of SplitMix64, Steele et al. 2014)."""
-    with np.errstate(over="ignore"):
-        z = case_ids.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return np.asarray(z ^ (z >> np.uint64(31)), dtype=np.uint64)
-
-
-def members(case_ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Rows of the cases that make the cohort: those with the ``COHORT_MAX`` smallest lots."""
-    if len(case_ids) <= COHORT_MAX:
-        return np.arange(len(case_ids))
-    return np.sort(np.argpartition(lot(case_ids), COHORT_MAX)[:COHORT_MAX])
 
 
 def join(members_of_gallery: Cohort, own: NDArray[np.float32]) -> Cohort:

@@ -7,7 +7,7 @@ what only the whole photo shows (a face that matches many cases, one case claime
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from matcher import as_norm
 from matcher.calibrate import Calibration, Rule
 from matcher.engines.base import DetectedFace, Vector
-from matcher.gallery import Gallery, Vectors
+from matcher.gallery import Gallery, Group, Vectors
 from store.model import Band, FaceQuality
 
 CROWD = 3
@@ -122,16 +122,17 @@ def search(
     vectors = np.stack([face.vector for face in searched])
     hits = gallery.search(vectors, max(keep, _SHORTLIST))
     scores = _scores(vectors, hits.case_ids, hits.scores, gallery, calibration)
+    groups = gallery.groups_of(np.unique(hits.case_ids).tolist())
     matches: list[Match] = []
     observed: list[Observation] = []
     for row, face in enumerate(searched):
         order = np.lexsort((hits.case_ids[row], -scores[row]))
         best = order[0]
-        group = gallery.group_of(int(hits.case_ids[row, best]))
+        group = groups[int(hits.case_ids[row, best])]
         observed.append(Observation(face.index, face.quality, calibration.share(float(scores[row, best]), group)))
         ranked = [(int(hits.case_ids[row, i]), float(hits.scores[row, i]), float(scores[row, i])) for i in order]
         allowed = [entry for entry in ranked if (face.index, entry[0]) not in rejected][:keep]
-        matches += _of_face(face, allowed, gallery, calibration)
+        matches += _of_face(face, allowed, groups, calibration)
     return Outcome(tuple(_one_face_a_case(matches)), tuple(observed))
 
 
@@ -168,13 +169,15 @@ def _scores(
     return as_norm.normalise(vectors, case_ids, raw, gallery)
 
 
-def _of_face(face: Probe, ranked: Sequence[tuple[int, float, float]], gallery: Gallery, calibration: Calibration) -> list[Match]:
+def _of_face(
+    face: Probe, ranked: Sequence[tuple[int, float, float]], groups: Mapping[int, Group], calibration: Calibration
+) -> list[Match]:
     """The candidates of one face, from (case id, cosine, score on the calibration's scale), best first."""
     matches = []
     high = {group: thresholds.high for group, thresholds in calibration.groups.items()}
-    crowd = sum(1 for case_id, _, score in ranked if score >= high[gallery.group_of(case_id)])
+    crowd = sum(1 for case_id, _, score in ranked if score >= high[groups[case_id]])
     for rank, (case_id, raw, score) in enumerate(ranked, start=1):
-        group = gallery.group_of(case_id)
+        group = groups[case_id]
         band = calibration.band(score, face.quality, group)
         if band is Band.NONE:
             continue

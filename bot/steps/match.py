@@ -154,7 +154,7 @@ def reverse(bot: Bot) -> int:
 def _reverse_one(bot: Bot, case_id: int, seq: int) -> int:
     photo_of: dict[int, int] = {}
     hits: set[int] = set()
-    if case_id in bot.faces.gallery.case_ids():
+    if case_id in bot.faces.gallery:
         with bot.store.read() as tx:
             past = list(faces.vectors(tx, bot.faces.pack.sha256))
         photo_of = {face.face_id: face.photo_id for face in past}
