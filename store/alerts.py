@@ -16,7 +16,7 @@ from sqlalchemy import Row, delete, func, insert, or_, select, update
 from store import dialect
 from store.errors import BadInput, NotFound
 from store.model import AlertState, MessageKind, Outgoing
-from store.session import Tx
+from store.session import Due, DueKind, Tx
 from store.tables import alert_mentions, alerts
 from store.tally import tally
 
@@ -137,6 +137,8 @@ def propose(tx: Tx, new: NewAlert) -> int | None:
     ]
     if number is not None and rows:
         tx.execute(insert(alert_mentions), rows)
+    if number is not None and new.state is _S.READY:
+        tx.leave(Due(DueKind.SEND, new.platform, at=new.not_before))
     return number
 
 
@@ -232,6 +234,17 @@ def unknowns(tx: Tx, platform: str | None = None, now: datetime | None = None, l
     if now is not None:
         query = query.where(or_(alerts.c.not_before.is_(None), alerts.c.not_before <= now))
     return _all(tx, query)
+
+
+def still_sending(tx: Tx, alert_id: int, attempt: int, spare_s: float) -> bool:
+    """Whether this attempt is the present one and its lease lasts ``spare_s`` seconds more: asked right before the call."""
+    query = select(alerts.c.id).where(
+        alerts.c.id == alert_id,
+        alerts.c.attempt == attempt,
+        alerts.c.state == _S.SENDING.value,
+        alerts.c.lease_until > tx.now + timedelta(seconds=spare_s),
+    )
+    return tx.execute(query).first() is not None
 
 
 def in_doubt(tx: Tx, platform: str, now: datetime, *, reads: int, attempts: int, limit: int = 50) -> list[Alert]:
@@ -427,8 +440,12 @@ def _move(tx: Tx, alert_id: int, sources: Sequence[AlertState], to: AlertState, 
         update(alerts)
         .where(alerts.c.id == alert_id, alerts.c.attempt == attempt, alerts.c.state.in_([state.value for state in sources]))
         .values(state=to.value, lease_until=None, **values)
+        .returning(alerts.c.platform)
     )
-    return tx.execute(statement).rowcount == 1
+    platform = tx.execute(statement).scalar()
+    if platform is not None and to in (_S.READY, _S.UNKNOWN):
+        tx.leave(Due(DueKind.SEND, platform, at=values.get("not_before")))
+    return platform is not None
 
 
 def _by_person(tx: Tx, alert_id: int, sources: Sequence[AlertState], to: AlertState, by: str, **values: Any) -> Alert:
@@ -437,6 +454,8 @@ def _by_person(tx: Tx, alert_id: int, sources: Sequence[AlertState], to: AlertSt
         raise BadInput(f"alert {alert_id} is {alert.state.value}; it cannot become {to.value}")
     if not by.strip():
         raise BadInput(f"say who makes alert {alert_id} {to.value}")
+    if to is _S.READY:
+        tx.leave(Due(DueKind.SEND, alert.platform))
     tx.execute(update(alerts).where(alerts.c.id == alert_id).values(state=to.value, decided_by=by, **values))
     return get(tx, alert_id)
 

@@ -12,7 +12,7 @@ from store import dialect
 from store.errors import BadInput, NotFound
 from store.model import CaseState
 from store.refs import new_ref, tidy_ref
-from store.session import Tx
+from store.session import Due, DueKind, Tx
 from store.tables import case_photos, cases, counters, photos, removed_cases
 from store.tally import tally
 from store.tombstones import Kind, Tombstones
@@ -248,6 +248,12 @@ def reverse_done(tx: Tx, case_id: int, seq: int) -> None:
     tx.execute(update(cases).where(cases.c.id == case_id, cases.c.searched_seq < seq).values(searched_seq=seq))
 
 
+def awaits_reverse(tx: Tx, case_id: int, seq: int) -> bool:
+    """Whether nobody has searched the case as it stood at ``seq``, or later; its row is locked until the transaction ends."""
+    query = select(cases.c.id).where(cases.c.id == case_id, cases.c.searched_seq < seq).with_for_update()
+    return tx.execute(query).first() is not None
+
+
 def touch(tx: Tx, case_id: int) -> None:
     """Note that what the gallery holds of a case has changed."""
     _set(tx, case_id)
@@ -261,6 +267,7 @@ def next_seq(tx: Tx) -> int:
 
 def _set(tx: Tx, case_id: int, **values: Any) -> None:
     tx.execute(update(cases).where(cases.c.id == case_id).values(seq=next_seq(tx), **values))
+    tx.leave(Due(DueKind.CASES))
 
 
 def _fields_out(what: CaseFields) -> dict[str, Any]:

@@ -40,6 +40,10 @@ class Damaged(StoreError):
     """One stored thing is damaged, what stands beside it is whole: its post is set aside, and the round goes on."""
 
 
+class Moved(SuishoupaiError):
+    """What was to be changed no longer stands where it was when the work began: somebody else did it. Nothing was changed."""
+
+
 class PhotoRefused(SuishoupaiError):
     """A photo that cannot or may not be used: hostile, unreadable, too large, wrong host. Final; never retried."""
 

@@ -106,6 +106,12 @@ def gallery(tx: Tx, pack_sha256: str, case_ids: Sequence[int] | None = None) -> 
         yield from _faces(tx, query.where(case_table.c.id.in_(case_ids[start : start + 500])))
 
 
+def embedded(tx: Tx, case_photo_id: int, pack_sha256: str) -> bool:
+    """Whether a case photo has its face for this pack."""
+    known = (case_faces.c.case_photo_id == case_photo_id, case_faces.c.pack_sha256 == pack_sha256)
+    return tx.execute(select(case_faces.c.id).where(*known)).first() is not None
+
+
 def faces_missing(tx: Tx, pack_sha256: str, limit: int = 100) -> list[CasePhoto]:
     """Photos of cases that are not closed and have no face for this pack yet: what a change of engine has to embed."""
     known = select(case_faces.c.id).where(case_faces.c.case_photo_id == case_photos.c.id, case_faces.c.pack_sha256 == pack_sha256)

@@ -88,7 +88,11 @@ def posts_showing(tx: Tx, photo_id: int) -> list[int]:
 
 
 def _set(tx: Tx, media_id: int, **values: Any) -> None:
-    if tx.execute(update(media).where(media.c.id == media_id).values(**values)).rowcount != 1:
+    waiting = media.c.state == MediaState.PENDING.value
+    if tx.execute(update(media).where(media.c.id == media_id, waiting).values(**values)).rowcount == 1:
+        return
+    # Two may fetch one picture at once, or one come back late: what is final stays.
+    if tx.execute(select(media.c.id).where(media.c.id == media_id)).first() is None:
         raise NotFound(f"no picture is stored as number {media_id}")
 
 

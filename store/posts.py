@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import Row, or_, select, update
 
 from store import codec, dialect, media, save_posts
-from store.errors import NotFound
+from store.errors import Moved, NotFound
 from store.media import StoredMedia
 from store.model import Malformed, Post, Stream
-from store.session import Tx
+from store.session import Due, DueKind, Tx
 from store.tables import opt_outs, posts, streams
 from store.tally import tally
 
@@ -183,6 +183,19 @@ def mark(tx: Tx, post_row: int, step: Step, why: str | None = None) -> None:
     _set(tx, post_row, step=step.value, attempts=0, not_before=None, error=why)
 
 
+def hold(tx: Tx, post_row: int, step: Step) -> StoredPost:
+    """The post, locked until the transaction ends: for a step's last transaction, in which effect and mark are committed.
+
+    Raises:
+        Moved: it does not wait at ``step`` any more, or was erased. A worker that stood still for an hour comes back to this,
+            and does nothing.
+    """
+    row = tx.execute(select(posts).where(posts.c.id == post_row).with_for_update()).first()
+    if row is None or row.step != step.value:
+        raise Moved(f"post {post_row} is {'gone' if row is None else row.step} by now, not {step.value}")
+    return _post(row, media.of_post(tx, post_row))
+
+
 def defer(tx: Tx, post_row: int, error: str, not_before: datetime) -> int:
     """Try this post's present step again, not before ``not_before``. Returns how often it has now been tried."""
     _set(tx, post_row, attempts=posts.c.attempts + 1, not_before=not_before, error=error)
@@ -194,9 +207,30 @@ def fail(tx: Tx, post_row: int, error: str) -> None:
     _set(tx, post_row, step=Step.FAILED.value, attempts=posts.c.attempts + 1, not_before=None, error=error)
 
 
+def waits(tx: Tx, post_row: int, step: Step) -> bool:
+    """Whether the post waits at ``step``, locked until the transaction ends; see :func:`hold`."""
+    try:
+        hold(tx, post_row, step)
+    except Moved:
+        return False
+    return True
+
+
 def _set(tx: Tx, post_row: int, **values: Any) -> None:
-    if tx.execute(update(posts).where(posts.c.id == post_row).values(**values)).rowcount != 1:
+    statement = update(posts).where(posts.c.id == post_row).values(**values)
+    row = tx.execute(statement.returning(posts.c.step, posts.c.lane, posts.c.not_before)).first()
+    if row is None:
         raise NotFound(f"no post is stored as number {post_row}")
+    if row.step in WAITING:
+        tx.leave(Due(WAITING[row.step], str(post_row), at=row.not_before, after=row.lane))
+
+
+WAITING = {
+    Step.STORED.value: DueKind.EXTRACT,
+    Step.EXTRACTED.value: DueKind.MATCH,
+    Step.MATCHED.value: DueKind.DECIDE,
+}
+"""The steps at which a post waits for work, and which."""
 
 
 # --- reading back -----------------------------------------------------------------------------------------------

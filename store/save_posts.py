@@ -13,7 +13,7 @@ from sqlalchemy import func, insert, select, update
 from store import codec
 from store.bans import account_banned
 from store.model import Malformed, Post
-from store.session import Tx
+from store.session import Due, DueKind, Tx
 from store.tables import media, posts
 from store.tombstones import Kind, Tombstones
 
@@ -95,6 +95,7 @@ class Saver:
         if learnt and row.step == "decided":
             # What was decided for somebody who had not spoken to the bot is decided anew for somebody who has.
             learnt["step"] = "matched"
+            self._tx.leave(Due(DueKind.DECIDE, str(row.id)))
         if post.deleted and row.deleted_at is None:
             learnt["deleted_at"] = self._now
         if original is not None and row.repost_of_id is None:
@@ -146,12 +147,14 @@ class Saver:
     def _insert(self, post: Post, values: dict[str, Any]) -> int:
         number = self._tx.execute(insert(posts).values(first_read_at=self._now, **values).returning(posts.c.id)).scalar_one()
         self._pictures(number, post)
+        self._tx.leave(Due(DueKind.EXTRACT, str(number), after=values["lane"]))
         return int(number)
 
     def _mend(self, number: int, post: Post, values: dict[str, Any]) -> int:
         """A body that was malformed is readable now: the post starts its way."""
         self._tx.execute(update(posts).where(posts.c.id == number).values(attempts=0, **values))
         self._pictures(number, post)
+        self._tx.leave(Due(DueKind.EXTRACT, str(number), after=values["lane"]))
         return number
 
     def _pictures(self, number: int, post: Post) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Executable
 from sqlalchemy.engine import Connection, CursorResult
@@ -22,6 +23,33 @@ CommitWatch = Callable[[str], None]
 """Told ``before:NAME`` and ``after:NAME`` around each commit; tests kill the process there."""
 
 
+class DueKind(StrEnum):
+    """Kinds of work that rows ask for. EXTRACT, MATCH and DECIDE are about a post, SEND about a platform, CASES about all cases."""
+
+    EXTRACT = "extract"
+    MATCH = "match"
+    DECIDE = "decide"
+    SEND = "send"
+    CASES = "cases"
+
+
+class Due(NamedTuple):
+    """Work that a row asks for from now on: its ``kind``, and for whom (``key``: a post's row number, a platform's name).
+
+    ``at``: not before then. ``after``: how far behind others it stands (a post's lane).
+    """
+
+    kind: DueKind
+    key: str = ""
+    at: datetime | None = None
+    after: int = 0
+
+
+Queue = Callable[[Any, Sequence[Due]], None]
+"""Told, on the driver's connection and before the commit, what a transaction leaves to be done: job and row stand or fall together.
+The rows alone say what is pending; a queue only decides who does it when."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tx:
     """An open transaction, handed as first argument to every query. ``now`` is the instant at which it began."""
@@ -29,6 +57,11 @@ class Tx:
     connection: Connection
     now: datetime
     vault: Vault
+    left: list[Due] = field(default_factory=list)
+
+    def leave(self, due: Due) -> None:
+        """Note work that this transaction's rows ask for (for the query modules of ``store`` alone)."""
+        self.left.append(due)
 
     def execute(
         self, statement: Executable, values: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
@@ -48,6 +81,7 @@ class Store:
         self.vault: Vault = vault or PlainVault()
         self._clock = clock
         self.watch: CommitWatch | None = None
+        self.queue: Queue | None = None
         self._database = dialect.open_database(url)
         self._engine = self._database.engine
         self.path = self._database.path
@@ -68,6 +102,8 @@ class Store:
         """
         with self._begin(writes=True, beside=beside) as tx:
             yield tx
+            if self.queue is not None and tx.left:
+                self.queue(tx.connection.connection.driver_connection, tx.left)
             if self.watch is not None:
                 self.watch(f"before:{point}")
         if self.watch is not None:

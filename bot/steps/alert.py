@@ -28,9 +28,16 @@ log = get("alert")
 
 
 def alert(bot: Bot, row: int) -> None:
-    """Take one matched post to DECIDED: its answer and alert in the outbox, its leads opened, all in one transaction."""
+    """Take one matched post to DECIDED: its answer and alert in the outbox, its leads opened, all in one transaction.
+
+    Writers go one at a time, so what is counted here (caps, the brake, answered threads, what was alerted before) holds until
+    the commit, however many workers decide.
+
+    Raises:
+        Moved: somebody else decided it.
+    """
     with bot.store.write("alert.decided") as tx:
-        stored = posts.get(tx, row)
+        stored = posts.hold(tx, row, Step.MATCHED)
         seat = bot.seats.get(stored.platform)
         if stored.post is None or seat is None:
             posts.mark(tx, row, Step.IGNORED, "malformed, or its platform is not in the settings")

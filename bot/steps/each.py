@@ -9,7 +9,7 @@ from datetime import timedelta
 from bot.bot import Bot
 from bot.log import get
 from store import posts
-from store.errors import Damaged, StoreError, SuishoupaiError
+from store.errors import Damaged, Moved, StoreError, SuishoupaiError
 from store.posts import Step
 
 log = get("pipeline")
@@ -58,29 +58,37 @@ def each_post(bot: Bot, step: Step, work: Work) -> StepReport:
     """
     with bot.store.read() as tx:
         waiting = posts.pending(tx, step, tx.now, bot.settings.schedule.batch)
-    done = later = failed = 0
+    total = StepReport(step)
     for row in waiting:
         if bot.stopping.is_set():
             break
-        try:
-            work(bot, row)
-            done += 1
-        except StoreError as error:
-            if not isinstance(error, Damaged):
-                raise
-            # A damaged photo is its post's misfortune: stopping the round for it would stop every later round too.
-            failed, later = _count(_give_up_or_retry(bot, row, step, error), failed, later)
-        except Later as pause:
-            _put_off(bot, row, str(pause), pause.seconds)
-            later += 1
-        except Exception as error:
-            # The one broad catch (design, rule 9): whatever a post does to us, it is recorded and the others go on.
-            failed, later = _count(_give_up_or_retry(bot, row, step, error), failed, later)
-    return StepReport(step, done, later, failed)
+        total += one_post(bot, step, work, row)
+    return total
 
 
-def _count(given_up: bool, failed: int, later: int) -> tuple[int, int]:
-    return (failed + 1, later) if given_up else (failed, later + 1)
+def one_post(bot: Bot, step: Step, work: Work, row: int) -> StepReport:
+    """Run ``work`` on one post that waits at ``step``; see :func:`each_post`. Where somebody else moved the post meanwhile,
+    nothing is done and nothing counted.
+
+    Raises:
+        StoreError: the database or the photo folder failed.
+    """
+    try:
+        work(bot, row)
+        return StepReport(step, done=1)
+    except Moved as error:
+        log.info("nothing left to do", post=row, step=step.value, why=str(error))
+        return StepReport(step)
+    except StoreError as error:
+        if not isinstance(error, Damaged):
+            raise
+        # A damaged photo is its post's misfortune: stopping the round for it would stop every later round too.
+        return _give_up_or_retry(bot, row, step, error)
+    except Later as pause:
+        return _put_off(bot, row, step, str(pause), pause.seconds)
+    except Exception as error:
+        # The one broad catch (design, rule 9): whatever a post does to us, it is recorded and the others go on.
+        return _give_up_or_retry(bot, row, step, error)
 
 
 def backoff(bot: Bot, attempt: int) -> timedelta:
@@ -88,16 +96,21 @@ def backoff(bot: Bot, attempt: int) -> timedelta:
     return timedelta(seconds=min(bot.settings.schedule.retry_s * 2 ** max(attempt, 0), 3600.0))
 
 
-def _put_off(bot: Bot, row: int, why: str, seconds: float) -> None:
+def _put_off(bot: Bot, row: int, step: Step, why: str, seconds: float) -> StepReport:
     with bot.store.write("post.later") as tx:
+        if not posts.waits(tx, row, step):
+            return StepReport(step)
         posts.defer(tx, row, why, tx.now + timedelta(seconds=seconds))
+    return StepReport(step, later=1)
 
 
-def _give_up_or_retry(bot: Bot, row: int, step: Step, error: Exception) -> bool:
-    """Record the error; True when the post is given up."""
+def _give_up_or_retry(bot: Bot, row: int, step: Step, error: Exception) -> StepReport:
+    """Record the error and put the post off, or give it up after its last attempt."""
     words = f"{step.value}: {type(error).__name__}: {error}"
     known = isinstance(error, SuishoupaiError)
     with bot.store.write("post.failed") as tx:
+        if not posts.waits(tx, row, step):
+            return StepReport(step)
         attempts = posts.get(tx, row).attempts
         final = attempts + 1 >= bot.settings.schedule.attempts
         if final:
@@ -105,4 +118,4 @@ def _give_up_or_retry(bot: Bot, row: int, step: Step, error: Exception) -> bool:
         else:
             posts.defer(tx, row, words, tx.now + backoff(bot, attempts))
     log.log(30 if known else 40, "post failed" if final else "post put off", post=row, error=words, exc_info=not known)
-    return final
+    return StepReport(step, failed=1) if final else StepReport(step, later=1)

@@ -12,7 +12,7 @@ from ingest.fetch import FetchLimits, fetch_photo
 from ingest.when import resolve_when
 from ingest.where import resolve_where
 from store import media, photos, posts, sightings
-from store.errors import PhotoGone, PhotoRefused, PhotoUnavailable
+from store.errors import Moved, PhotoGone, PhotoRefused, PhotoUnavailable
 from store.media import MediaState, StoredMedia
 from store.model import Exif, Post, When, Where
 from store.posts import Step, StoredPost
@@ -33,6 +33,8 @@ def extract(bot: Bot, row: int) -> None:
     """
     with bot.store.read() as tx:
         stored = posts.get(tx, row)
+    if stored.step is not Step.STORED:
+        raise Moved(f"post {row} is {stored.step.value} by now")
     seat = bot.seats.get(stored.platform)
     post = stored.post
     if post is None or seat is None:
@@ -70,6 +72,7 @@ def read_again(tx: Tx, row: int) -> tuple[Where, When] | None:
 
 def _ignore(bot: Bot, row: int, why: str) -> None:
     with bot.store.write("extract.ignored") as tx:
+        posts.hold(tx, row, Step.STORED)
         posts.mark(tx, row, Step.IGNORED, why)
 
 

@@ -44,6 +44,8 @@ def embed_case_photos(bot: Bot, book: FaceBook | None = None) -> int:
             bot.unusable_case_photos.add(key)
             continue
         with bot.store.write("case.embedded") as tx:
+            if gallery.embedded(tx, photo.id, book.pack.sha256):
+                continue  # by another worker; saving it again would have every past photo searched again
             gallery.save_case_face(tx, photo.id, book.pack.id, book.pack.sha256, face)
         done += 1
     return done

@@ -15,7 +15,7 @@ from bot.steps.alike import same_photos
 from matcher.compare import Match, Probe, against_case
 from matcher.priors import turn
 from store import cases, faces, matches, photos, posts, recognition
-from store.errors import PhotoRefused
+from store.errors import Moved, PhotoRefused
 from store.faces import FaceVector
 from store.matches import NewCandidate
 from store.model import Band, Box, Capability, FaceQuality
@@ -34,18 +34,14 @@ def match(bot: Bot, row: int) -> None:
     A platform whose terms do not allow it is never scanned. Candidates and mark are one transaction; a scan is kept on its
     own, so that a crash in between does not cost it again.
     """
-    with bot.store.read() as tx:
-        stored = posts.get(tx, row)
-        bot.faces.sync(tx)
-    seat = bot.seats.get(stored.platform)
-    allowed = seat is not None and seat.platform.rules.capabilities[Capability.MATCH_FACES].on
-    shown = [picture.photo_id for picture in stored.media if picture.photo_id is not None] if allowed else []
+    shown = shown_for_matching(bot, row)
     for photo_id in shown:
         scan(bot, photo_id)
     found = [(photo_id, search_photo(bot, photo_id)) for photo_id in shown]
     links = [(face, bot.tracks.find(bot.store, bot.faces, face)) for face in _linkable(bot, shown)]
     joined: list[tuple[FaceVector, int]] = []
     with bot.store.write("match.done") as tx:
+        posts.hold(tx, row, Step.EXTRACTED)
         for photo_id, result in found:
             _save(tx, bot, photo_id, result)
         for face, link in links:
@@ -55,6 +51,21 @@ def match(bot: Bot, row: int) -> None:
         bot.tracks.note(face, track)
     for _, result in found:
         bot.drift.observe(result.observed)
+
+
+def shown_for_matching(bot: Bot, row: int) -> list[int]:
+    """The photos of a post that waits to be matched, as far as its platform allows matching.
+
+    Raises:
+        Moved: it does not wait for that any more.
+    """
+    with bot.store.read() as tx:
+        stored = posts.get(tx, row)
+    if stored.step is not Step.EXTRACTED:
+        raise Moved(f"post {row} is {stored.step.value} by now")
+    seat = bot.seats.get(stored.platform)
+    allowed = seat is not None and seat.platform.rules.capabilities[Capability.MATCH_FACES].on
+    return [picture.photo_id for picture in stored.media if picture.photo_id is not None] if allowed else []
 
 
 def scan(bot: Bot, photo_id: int, book: FaceBook | None = None) -> None:
@@ -99,8 +110,13 @@ class Found:
 
 
 def search_photo(bot: Bot, photo_id: int) -> Found:
-    """Search the faces of one scanned photo among the verified cases, without the pairs that people rejected."""
+    """Search the faces of one scanned photo among the verified cases, without the pairs that people rejected.
+
+    The gallery is brought up to date *after* the scan was committed: a case that is verified later than that finds these faces
+    by its reverse search, so that between two workers no pair is missed.
+    """
     with bot.store.read() as tx:
+        bot.faces.sync(tx)
         vectors = faces.of_photo_with_vectors(tx, photo_id, bot.faces.pack.sha256)
         stored = faces.faces_of_photo(tx, photo_id, bot.faces.pack.sha256)
         widths, boxes = {f.id: f.box.width_px for f in stored}, [f.box for f in stored]
@@ -163,6 +179,8 @@ def _reverse_one(bot: Bot, case_id: int, seq: int) -> int:
     found = [(photo_id, search_photo(bot, photo_id)) for photo_id in sorted(hits)]
     rows: set[int] = set()
     with bot.store.write("match.reverse") as tx:
+        if not cases.awaits_reverse(tx, case_id, seq):
+            return 0
         for photo_id, result in found:
             for candidate in _save(tx, bot, photo_id, result):
                 rows |= set(matches.posts_of(tx, candidate))
