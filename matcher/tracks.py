@@ -51,6 +51,7 @@ def link(
     gallery: Gallery,
     calibration: Calibration,
     apart: Collection[tuple[int, int]] = (),
+    among: int | None = None,
 ) -> Link:
     """Find the one track that a new face surely continues, or none.
 
@@ -60,13 +61,14 @@ def link(
         gallery: Gives the cohort that scores are normalised with.
         calibration: The bands in force; stricter where there are more tracks than cases.
         apart: (face, track) pairs that people took apart: never joined again.
+        among: How many tracks there are in all, where ``tracks`` are only some of them.
 
     Returns:
         The link; its track is None where no track, or more than one, fits.
     """
     if new.quality is not FaceQuality.GOOD:
         return Link(None, 1, "the face is not good enough to be linked by itself")
-    wanted = _wanted(calibration, len(tracks))
+    wanted = _wanted(calibration, len(tracks) if among is None else among)
     fitting: list[tuple[float, int]] = []
     for track, faces in tracks.items():
         good = [seen for seen in faces if seen.quality is FaceQuality.GOOD][-MOST_FACES:]

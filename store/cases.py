@@ -13,8 +13,8 @@ from store.errors import BadInput, NotFound
 from store.model import CaseState
 from store.refs import new_ref, tidy_ref
 from store.session import Due, DueKind, Tx
-from store.tables import case_photos, cases, counters, photos, removed_cases
-from store.tally import tally
+from store.tables import case_photos, cases, photos, removed_cases
+from store.tally import next_number, tally
 from store.tombstones import Kind, Tombstones
 
 
@@ -261,8 +261,7 @@ def touch(tx: Tx, case_id: int) -> None:
 
 def next_seq(tx: Tx) -> int:
     """The next number of the change sequence."""
-    statement = dialect.upsert(counters, ["name"], {"value": counters.c.value + 1}).values(name="cases", value=1)
-    return int(tx.execute(statement.returning(counters.c.value)).scalar_one())
+    return next_number(tx, "cases")
 
 
 def _set(tx: Tx, case_id: int, **values: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import case, delete, exists, insert, or_, select, update
 
 from store import cases, dialect
+from store.faces import FACES_GONE
 from store.model import AlertState, MessageKind
 from store.session import Tx
 from store.tables import (
@@ -27,6 +28,7 @@ from store.tables import (
     sightings,
 )
 from store.tables import cases as case_table
+from store.tally import next_number
 from store.tombstones import Kind, put
 
 _CHUNK = 500
@@ -105,6 +107,7 @@ def _remove_photos(tx: Tx, photo_ids: Sequence[int], counts: Counter[str]) -> No
     scored = select(candidates.c.id).where(candidates.c.face_id.in_(drawn))
     tx.execute(update(leads).where(leads.c.candidate_id.in_(scored)).values(candidate_id=None))
     counts["candidates"] += tx.execute(delete(candidates).where(candidates.c.face_id.in_(drawn))).rowcount
+    next_number(tx, FACES_GONE)
     counts["faces"] += tx.execute(delete(faces).where(faces.c.photo_id.in_(photo_ids))).rowcount
     tx.execute(delete(rejections).where(rejections.c.photo_sha256.in_(hashes)))
     counts["photos"] += tx.execute(delete(photos).where(photos.c.id.in_(photo_ids))).rowcount

@@ -11,7 +11,11 @@ from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
 from store.model import Box, FaceQuality
 from store.session import Tx
 from store.tables import candidates, case_photos, face_scans, faces, leads, media, photos
+from store.tally import next_number
 from store.vault import Vector, open_vector, seal_vector
+
+FACES_GONE = "faces gone"
+"""The sequence that counts removals of faces: a memory of vectors in a process lets go of everything when it moves."""
 
 
 class NewFace(Protocol):
@@ -116,6 +120,7 @@ def forget_pack(tx: Tx, pack_sha256: str) -> int:
     scored = select(candidates.c.id).where(candidates.c.face_id.in_(drawn))
     tx.execute(update(leads).where(leads.c.candidate_id.in_(scored)).values(candidate_id=None))
     tx.execute(delete(face_scans).where(face_scans.c.pack_sha256 == pack_sha256))
+    next_number(tx, FACES_GONE)
     return tx.execute(delete(faces).where(faces.c.pack_sha256 == pack_sha256)).rowcount
 
 
@@ -165,6 +170,13 @@ def vectors(tx: Tx, pack_sha256: str, after: int = 0, batch: int = 2000) -> Iter
         if len(rows) < batch:
             return
         after = rows[-1].id
+
+
+def with_vectors(tx: Tx, face_ids: Sequence[int]) -> Iterator[FaceVector]:
+    """These faces with their vectors, by id."""
+    for start in range(0, len(face_ids), 500):
+        query = select(faces).where(faces.c.id.in_(face_ids[start : start + 500])).order_by(faces.c.id)
+        yield from (_open(tx, row) for row in tx.execute(query).all())
 
 
 def shown_by_case(tx: Tx, photo_id: int) -> tuple[int, ...]:

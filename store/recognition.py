@@ -15,7 +15,10 @@ from store.refs import new_ref, tidy_ref
 from store.session import Tx
 from store.tables import cohort_vectors, drift, media, sightings, track_faces, tracks, tracks_apart
 from store.tables import faces as face_table
+from store.tally import last_number, next_number
 from store.vault import Vector, open_vector, seal_vector
+
+_SEQUENCE = "tracks"
 
 Histogram = Mapping[str, Sequence[int]]
 
@@ -88,7 +91,7 @@ def start_track(tx: Tx, face_id: int, *, by: str, why: str) -> int:
 
 def put_on_track(tx: Tx, face_id: int, track_id: int, *, by: str, why: str) -> None:
     """Add a face to a track; a face that is on one already is moved."""
-    values = {"track_id": track_id, "why": why, "by": by, "at": tx.now}
+    values = {"track_id": track_id, "why": why, "by": by, "at": tx.now, "seq": next_number(tx, _SEQUENCE)}
     tx.execute(dialect.upsert(track_faces, ["face_id"], list(values)).values(face_id=face_id, **values))
 
 
@@ -160,7 +163,8 @@ def merge(tx: Tx, keep: int, other: int, *, by: str, why: str) -> None:
     ours, theirs = track(tx, keep).faces, track(tx, other).faces
     if apart(tx, ours) & {(min(a, b), max(a, b)) for a in ours for b in theirs}:
         raise BadInput("people said before that these are different children", mend="undo that first, if it was wrong")
-    tx.execute(update(track_faces).where(track_faces.c.track_id == other).values(track_id=keep, by=by, why=why, at=tx.now))
+    moved = {"track_id": keep, "by": by, "why": why, "at": tx.now, "seq": next_number(tx, _SEQUENCE)}
+    tx.execute(update(track_faces).where(track_faces.c.track_id == other).values(**moved))
     tx.execute(delete(tracks).where(tracks.c.id == other))
 
 
@@ -176,10 +180,26 @@ def apart(tx: Tx, face_ids: Sequence[int]) -> set[tuple[int, int]]:
     return found
 
 
-def tracked_vectors(tx: Tx, pack_sha256: str) -> Iterator[tuple[int, FaceVector]]:
-    """(track, face) of every face on a track that this pack embedded."""
-    on = {row.face_id: row.track_id for row in tx.execute(select(track_faces.c.face_id, track_faces.c.track_id))}
-    if on:
-        for face in faces.vectors(tx, pack_sha256):
-            if face.face_id in on:
-                yield on[face.face_id], face
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far a process's memory of the tracks has come: the last change of a track, and the last removal of faces."""
+
+    seq: int = -1
+    gone: int = -1
+
+
+def mark(tx: Tx) -> Mark:
+    """Where the tracks stand now."""
+    return Mark(last_number(tx, _SEQUENCE), last_number(tx, faces.FACES_GONE))
+
+
+def tracked_vectors(tx: Tx, pack_sha256: str, after: int = -1) -> Iterator[tuple[int, FaceVector]]:
+    """(track, face) of every face that this pack embedded and that came onto its track after number ``after``."""
+    query = (
+        select(track_faces.c.face_id, track_faces.c.track_id)
+        .join(face_table, face_table.c.id == track_faces.c.face_id)
+        .where(track_faces.c.seq > after, face_table.c.pack_sha256 == pack_sha256)
+    )
+    on = {row.face_id: row.track_id for row in tx.execute(query)}
+    for face in faces.with_vectors(tx, sorted(on)):
+        yield on[face.face_id], face

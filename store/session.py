@@ -24,7 +24,7 @@ CommitWatch = Callable[[str], None]
 
 
 class DueKind(StrEnum):
-    """Kinds of work that rows ask for. EXTRACT, MATCH and DECIDE are about a post, SEND about a platform, CASES about all cases."""
+    """Kinds of work that rows ask for: EXTRACT, MATCH and DECIDE for a post, SEND for a platform, CASES for all cases."""
 
     EXTRACT = "extract"
     MATCH = "match"
@@ -46,7 +46,7 @@ class Due(NamedTuple):
 
 
 Queue = Callable[[Any, Sequence[Due]], None]
-"""Told, on the driver's connection and before the commit, what a transaction leaves to be done: job and row stand or fall together.
+"""Told, on the driver's connection before the commit, what a transaction leaves to be done: job and row stand or fall together.
 The rows alone say what is pending; a queue only decides who does it when."""
 
 

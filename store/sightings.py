@@ -92,6 +92,11 @@ def update_extraction(tx: Tx, sighting_id: int, where: Where, when: When) -> boo
     return bool(values)
 
 
+def set_duplicate(tx: Tx, sighting_id: int, original: int) -> None:
+    """The sighting repeats another one's pictures."""
+    _set(tx, sighting_id, duplicate_of=original)
+
+
 def set_where(tx: Tx, sighting_id: int, where: Where, by: str) -> None:
     """A person says where it was."""
     _set(tx, sighting_id, **_where_out(where), where_by=by)

@@ -714,6 +714,20 @@ track_faces = Table(
     Column("why", CleanText, nullable=False, server_default=""),
     Column("by", CleanText, nullable=False),
     Column("at", UtcDateTime, nullable=False),
+    Column("seq", BigInteger, nullable=False, server_default="0", index=True),
+)
+
+# --- what workers share ----------------------------------------------------------------------------------------
+
+platform_states = Table(
+    "platform_states",
+    metadata,
+    Column("platform", String(40), primary_key=True),
+    Column("own_id", CleanText, nullable=False, server_default=""),
+    Column("own_handle", CleanText, nullable=False, server_default=""),
+    Column("quiet_until", UtcDateTime),
+    Column("breaker", Json),
+    Column("poll_at", UtcDateTime),
 )
 
 tracks_apart = Table(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from bot.bot import Bot, PlatformSeat
 from bot.log import get
-from bot.steps.alike import same_photos
+from bot.steps.alike import Alike, look_alike
 from bot.steps.each import Later, backoff
 from ingest.fetch import FetchLimits, fetch_photo
 from ingest.when import resolve_when
@@ -17,10 +17,12 @@ from store.media import MediaState, StoredMedia
 from store.model import Exif, Post, When, Where
 from store.posts import Step, StoredPost
 from store.session import Tx
+from store.sightings import Sighting
 
 log = get("extract")
 
 _ORIGINAL_WAIT_S = 5.0
+_LOOKS = 5
 
 
 def extract(bot: Bot, row: int) -> None:
@@ -50,13 +52,27 @@ def extract(bot: Bot, row: int) -> None:
     _fetch_all(bot, seat, stored)
     with bot.store.read() as tx:
         shown = _shown(posts.get(tx, row))
-    alike = {photo_id: same_photos(bot, photo_id) for photo_id in shown}
+    for _ in range(_LOOKS):
+        if _finish(bot, row, post, {photo_id: look_alike(bot, photo_id) for photo_id in shown}):
+            return
+    raise Later("photos like its own are just coming in", seconds=1.0)
+
+
+def _finish(bot: Bot, row: int, post: Post, alike: Mapping[int, Alike]) -> bool:
+    """Store the sighting and the mark. False where another worker stored a photo like these since they were compared: then one
+    picture would become two sightings, each with its alert, so it is to be looked at again."""
     with bot.store.write("extract.done") as tx:
-        fresh = posts.get(tx, row)
-        if shown and sightings.of_post(tx, row) is None:
-            where, when = _where_when(tx, fresh, post, frozenset[int]().union(*alike.values()))
-            sightings.save(tx, row, where, when, duplicate_of=_repeats(tx, row, alike))
+        fresh = posts.hold(tx, row, Step.STORED)
+        if not all(one.complete(tx, photo_id) for photo_id, one in alike.items()):
+            return False
+        if alike and sightings.of_post(tx, row) is None:
+            same = {photo_id: one.same for photo_id, one in alike.items()}
+            everything = frozenset[int]().union(*same.values())
+            where, when = _where_when(tx, fresh, post, everything)
+            saved = sightings.save(tx, row, where, when, duplicate_of=_repeats(tx, row, same))
+            _take_precedence(tx, saved, everything)
         posts.mark(tx, row, Step.EXTRACTED)
+    return True
 
 
 def read_again(tx: Tx, row: int) -> tuple[Where, When] | None:
@@ -174,15 +190,35 @@ def _exif(tx: Tx, stored: StoredPost) -> Exif:
 
 def _repeats(tx: Tx, row: int, alike: Mapping[int, frozenset[int]]) -> int | None:
     """The earliest sighting that this one repeats: where every one of its pictures was posted before. One new picture makes
-    it a sighting of its own, for another child may be in it."""
+    it a sighting of its own, for another child may be in it.
+
+    *Before* is the order of the posts, not that of the workers; but what is decided already has spoken for its picture.
+    """
     firsts = []
     for same in alike.values():
-        earlier = [sighting for sighting in sightings.showing(tx, sorted(same)) if sighting.post_id != row]
+        earlier = [
+            sighting
+            for sighting in sightings.showing(tx, sorted(same))
+            if sighting.post_id < row or (sighting.post_id > row and _decided(tx, sighting))
+        ]
         if not earlier:
             return None
         firsts.append(earlier[0])
     first = min(firsts, key=lambda sighting: sighting.id)
     return first.duplicate_of or first.id
+
+
+def _take_precedence(tx: Tx, saved: Sighting, same: frozenset[int]) -> None:
+    """Later posts with the same pictures, which another worker was quicker with, become repeats of this one."""
+    original = saved.duplicate_of or saved.id
+    for other in sightings.showing(tx, sorted(same)):
+        later = other.post_id > saved.post_id and other.id != original
+        if later and not _decided(tx, other) and same.issuperset(_shown(posts.get(tx, other.post_id))):
+            sightings.set_duplicate(tx, other.id, original)
+
+
+def _decided(tx: Tx, sighting: Sighting) -> bool:
+    return posts.get(tx, sighting.post_id).step not in (Step.STORED, Step.EXTRACTED, Step.MATCHED)
 
 
 def _shown(stored: StoredPost) -> list[int]:

@@ -38,17 +38,15 @@ def match(bot: Bot, row: int) -> None:
     for photo_id in shown:
         scan(bot, photo_id)
     found = [(photo_id, search_photo(bot, photo_id)) for photo_id in shown]
-    links = [(face, bot.tracks.find(bot.store, bot.faces, face)) for face in _linkable(bot, shown)]
-    joined: list[tuple[FaceVector, int]] = []
+    linked = [bot.tracks.find(bot.store, bot.faces, face) for face in _linkable(bot, shown)]
     with bot.store.write("match.done") as tx:
         posts.hold(tx, row, Step.EXTRACTED)
         for photo_id, result in found:
             _save(tx, bot, photo_id, result)
-        for face, link in links:
-            joined.append((face, tracks.put(tx, face, link)))
+        settled = [(one.face, bot.tracks.settle(tx, bot.faces, one)) for one in linked]
+        for face, link in settled:
+            tracks.put(tx, face, link)
         posts.mark(tx, row, Step.MATCHED)
-    for face, track in joined:
-        bot.tracks.note(face, track)
     for _, result in found:
         bot.drift.observe(result.observed)
 

@@ -10,7 +10,7 @@ from bot.bot import Bot, PlatformSeat
 from bot.log import get
 from ingest.source import Rules
 from store import posts
-from store.errors import BadResponse, PlatformError
+from store.errors import BadResponse, Moved, PlatformError
 from store.model import Capability, Malformed, Page, Post, Stream, StreamKind
 
 log = get("poll")
@@ -18,8 +18,8 @@ log = get("poll")
 
 @dataclass(frozen=True, slots=True)
 class Polled:
-    """How one stream's poll ended. ``outcome`` is "ok", "off", "Paused" (the breaker is open) or the error's name, never just
-    "no posts"."""
+    """How one stream's poll ended. ``outcome`` is "ok", "off", "Paused" (the breaker is open), "Overtaken" (by another poller) or
+    the error's name, never just "no posts"."""
 
     stream: str
     outcome: str
@@ -73,6 +73,9 @@ def poll(bot: Bot, seat: PlatformSeat, stream: Stream) -> Polled:
             seat.breaker = seat.breaker.after(None, bot.clock())
             if last:
                 return reading.result("ok")
+    except Moved as error:
+        log.warning("two pollers read one stream", stream=stream.key)
+        return reading.result("Overtaken", str(error))
     except PlatformError as error:
         outcome = type(error).__name__
         seat.breaker = seat.breaker.after(error, bot.clock())
@@ -95,6 +98,7 @@ class _Reading:
         self._since = chain.since if chain else state.cursor
         self._head = chain.head if chain else None
         self._token = chain.next if chain else None
+        self._stands = (state.cursor, state.chain)
         self.resumed = chain is not None
         self.pages = self._new = self._known = self._failed = 0
 
@@ -110,9 +114,14 @@ class _Reading:
         last = page.next is None
         # Platforms tell time to the second: a post of the very second of the first start is not an old one.
         first_start = self._state.started_at.replace(microsecond=0)
+        chain = None if last else posts.Chain(self._head, page.next, self._since)
         if page.truncated:
             log.warning("the platform gives no older posts", stream=self._stream.key, since=self._since)
         with self._bot.store.write("poll.page") as tx:
+            present = posts.stream_state(tx, self._stream)
+            if (present.cursor, present.chain) != self._stands:
+                raise Moved("another poller read this stream meanwhile; it goes on, this one stops")
+            self._stands = (self._head if last else present.cursor, chain)
             stored = posts.save_page(
                 tx,
                 self._stream,
@@ -120,7 +129,7 @@ class _Reading:
                 now=tx.now,
                 silent=lambda post: post.posted_at < first_start,
                 cursor=self._head if last else None,
-                chain=None if last else posts.Chain(self._head, page.next, self._since),
+                chain=chain,
             )
         self._token = page.next
         self.pages += 1
