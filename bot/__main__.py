@@ -20,6 +20,7 @@ from bot.commands import (
     screenshots,
     sightings,
     tracks,
+    worker,
 )
 from bot.commands.common import guarded
 
@@ -37,7 +38,7 @@ def build() -> typer.Typer:
         rich_markup_mode="markdown",
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for module in (live, doctor, calibrate, extract, keeping, console, screenshots):
+    for module in (live, doctor, calibrate, extract, keeping, console, screenshots, worker):
         module.register(app)
     for name, module in (
         ("cases", cases),

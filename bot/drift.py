@@ -25,6 +25,12 @@ class DriftBook:
             for share, quality, width_px in seen:
                 self._new.observe(share, quality, width_px)
 
+    @property
+    def waiting(self) -> int:
+        """How many searches were counted since the last :meth:`keep`."""
+        with self._lock:
+            return sum(sum(row) for row in self._new.counts.values())
+
     def keep(self, store: Store, pack_sha256: str) -> None:
         """Add what is new to what the store has."""
         with self._lock:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -26,17 +26,48 @@ class Pack:
     sha256: str
 
 
-class FaceBook:
-    """An opened engine with the present gallery. :meth:`sync` takes in what changed; safe to share between threads."""
+@dataclass(frozen=True, slots=True)
+class Late:
+    """An engine that is opened when a photo or the gallery first needs it, and whose pack is known before."""
 
-    def __init__(self, engine: Engine, targets: BandTargets, keep: int, own_cohort: Vectors | None = None) -> None:
-        self.engine = engine
-        self.pack = Pack(engine.pack_id, engine.pack_sha256)
-        self.gallery = Gallery(engine.dimension, engine.pack_id, engine.pack_sha256, own_cohort)
+    pack: Pack
+    open: Callable[[], Engine]
+
+
+class FaceBook:
+    """An engine with the present gallery. :meth:`sync` takes in what changed; safe to share between threads."""
+
+    def __init__(self, engine: Engine | Late, targets: BandTargets, keep: int, own_cohort: Vectors | None = None) -> None:
+        self._late = engine
+        self._own_cohort = own_cohort
+        self._opening = threading.RLock()
+        self.pack = engine.pack if isinstance(engine, Late) else Pack(engine.pack_id, engine.pack_sha256)
         self._calibrator = Calibrator(targets)
         self._keep = keep
+        self._gallery: Gallery | None = None
         self._seq = 0
         self._lock = threading.Lock()
+
+    @property
+    def engine(self) -> Engine:
+        """The engine.
+
+        Raises:
+            EngineError: it is opened only now, and cannot be.
+        """
+        with self._opening:
+            if isinstance(self._late, Late):
+                self._late = self._late.open()
+            return self._late
+
+    @property
+    def gallery(self) -> Gallery:
+        """The faces of the verified cases, as of the last :meth:`sync`."""
+        with self._opening:
+            if self._gallery is None:
+                dimension = self.engine.dimension
+                self._gallery = Gallery(dimension, self.pack.id, self.pack.sha256, self._own_cohort)
+            return self._gallery
 
     def sync(self, tx: Tx) -> int:
         """Bring the gallery to the store's present state. Returns how many cases changed; costs one look-up where none did."""

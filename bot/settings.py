@@ -155,6 +155,9 @@ class AlertSettings(Section):
     quiet_hours: tuple[int, int] | None = Field(
         default=None, description="[from, to] hours (campaign time zone) in which alerts wait, e.g. [22, 7]; empty: none."
     )
+    lease_s: float = Field(
+        default=300, gt=0, description="A message whose sender is silent for so long is looked for; longer than any request."
+    )
     reconcile_reads: int = Field(default=3, ge=1, le=20, description="Clean read-backs without a find before a person is asked.")
 
     @field_validator("quiet_hours")
@@ -170,6 +173,18 @@ class ScheduleSettings(Section):
     attempts: int = Field(default=5, ge=1, le=50, description="Tries for a post whose step fails before it is set aside.")
     retry_s: float = Field(
         default=30, gt=0, le=3600, description="Pause before a failed post or message is tried again; doubled, an hour at most."
+    )
+
+
+class WorkSettings(Section):
+    mode: Literal["embedded", "shared"] = Field(
+        default="embedded",
+        description="embedded: one process does everything. shared: any number of workers, on PostgreSQL (docs/scale.md).",
+    )
+    sweep_every_s: int = Field(default=2, ge=1, le=30, description="shared: seconds between looks for due rows without a job.")
+    heartbeat_s: float = Field(default=5, gt=0, description="shared: seconds between two signs of life of a worker.")
+    stalled_after_s: float = Field(
+        default=30, gt=0, description="shared: a worker that is silent for so long is taken for dead; its jobs go to others."
     )
 
 
@@ -249,6 +264,7 @@ class Settings(Section):
     photos: PhotoSettings = Field(default_factory=PhotoSettings)
     alerts: AlertSettings = Field(default_factory=AlertSettings)
     schedule: ScheduleSettings = Field(default_factory=ScheduleSettings)
+    work: WorkSettings = Field(default_factory=WorkSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     health: HealthSettings = Field(default_factory=HealthSettings)

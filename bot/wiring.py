@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 
@@ -12,16 +12,18 @@ from bot import log
 from bot.alerts.compose import load_templates
 from bot.bot import Bot, PlatformSeat
 from bot.chaos import dying
-from bot.faces import FaceBook
+from bot.faces import FaceBook, Late, Pack
 from bot.microblog import environment
 from bot.microblog.model import WorldError
-from bot.settings import Loaded, Secrets, Settings
+from bot.platforms._rules_only import rules_only
+from bot.settings import Loaded, ModelsSettings, Secrets, Settings
+from bot.work.jobs import NEEDS_TOKENS
 from ingest.photo import Decoder, PhotoLimits
 from matcher import packs
 from matcher.calibrate import BandTargets
 from matcher.engines.base import Engine, EngineSettings
 from matcher.engines.loading import load as load_engine
-from store import keys, recognition
+from store import keys, platform_states, recognition
 from store.errors import PlatformError, SettingsError, StoreError
 from store.model import Clock
 from store.photos import PhotoFiles
@@ -66,7 +68,23 @@ def open_store(loaded: Loaded, clock: Clock = utc_now, *, migrate: bool = False)
         fix = "run: suishoupai migrate" if state == "old" else "run the newer version of this program that made it"
         raise StoreError(f"the database's tables are {state} for this program", mend=fix)
     check_store_key(store)
+    if loaded.settings.work.mode == "shared":
+        _share_work(store, fresh=migrate or state == "empty")
     return store
+
+
+def _share_work(store: Store, *, fresh: bool) -> None:
+    if not store.server_url:
+        raise SettingsError(
+            "work.mode: shared needs a PostgreSQL server, and store.url names a file",
+            mend="set store.url to postgresql://..., or work.mode to embedded",
+        )
+    # Imported here: a lone process on SQLite does without Procrastinate.
+    from bot.work import shared
+
+    if fresh:
+        shared.prepare(store.server_url)
+    store.queue = shared.Deferrer()
 
 
 def open_files(settings: Settings, store: Store) -> PhotoFiles:
@@ -91,26 +109,37 @@ def open_engine(settings: Settings) -> Engine:
     return opener(EngineSettings(pack_dir, providers=settings.models.providers, threads=settings.models.threads))
 
 
-def open_second(settings: Settings, store: Store) -> FaceBook | None:
+def open_second(settings: Settings, store: Store, *, late: bool = False) -> FaceBook | None:
     """The engine that must agree (``models.agree_with``), if there is one."""
     name = settings.models.agree_with
     if not name:
         return None
-    return open_face_book(settings.model_copy(update={"models": settings.models.model_copy(update={"pack": name})}), store)
+    own = settings.model_copy(update={"models": settings.models.model_copy(update={"pack": name})})
+    return open_face_book(own, store, late=late)
 
 
-def open_face_book(settings: Settings, store: Store) -> FaceBook:
-    """The engine with the operator's own cohort, if there is one, and an empty gallery; :meth:`FaceBook.sync` fills it."""
+def open_face_book(settings: Settings, store: Store, *, late: bool = False) -> FaceBook:
+    """The engine with the operator's own cohort, if there is one, and an empty gallery; :meth:`FaceBook.sync` fills it.
+    ``late``: the engine is opened when something first needs it."""
     matching = settings.matching
     targets = BandTargets(matching.high_one_in_photos, matching.review_per_day, matching.photos_per_day)
-    engine = open_engine(settings)
+    engine = _late_engine(settings) if late else open_engine(settings)
     with store.read() as tx:
-        own = recognition.cohort(tx, engine.pack_sha256)
+        own = recognition.cohort(tx, engine.pack.sha256 if isinstance(engine, Late) else engine.pack_sha256)
     return FaceBook(engine, targets, matching.candidates_kept, np.stack(own) if own else None)
 
 
-def open_platforms(loaded: Loaded, clock: Clock = utc_now) -> dict[str, PlatformSeat]:
-    """A seat for every enabled platform.
+def _late_engine(settings: Settings) -> Engine | Late:
+    """The engine, opened when it is first needed, where its pack is known before: a worker that decides or sends needs none."""
+    if settings.models.engine != ModelsSettings.model_fields["engine"].default:
+        return open_engine(settings)
+    path = packs.find(settings.models.dir, settings.models.pack)
+    known = next(pack for pack in packs.installed(settings.models.dir) if pack.path == path)
+    return Late(Pack(known.name, known.sha256), lambda: open_engine(settings))
+
+
+def open_platforms(loaded: Loaded, clock: Clock = utc_now, *, speak: bool = True) -> dict[str, PlatformSeat]:
+    """A seat for every enabled platform; without ``speak`` no client and no token, only what the platform's file knows.
 
     Raises:
         SettingsError: a secret is missing, or settings do not go together.
@@ -119,7 +148,10 @@ def open_platforms(loaded: Loaded, clock: Clock = utc_now) -> dict[str, Platform
     for name, module in loaded.modules.items():
         settings = loaded.platform_settings(name)
         if settings.enabled:
-            platform = module.build(settings, _secrets(loaded, name), clock)
+            if speak:
+                platform = module.build(settings, _secrets(loaded, name), clock)
+            else:
+                platform = rules_only(name, module, settings, clock)
             seats[name] = PlatformSeat(name, platform, settings, loaded.is_live(name))
     return seats
 
@@ -188,3 +220,43 @@ def open_bot(loaded: Loaded, clock: Clock = utc_now) -> Iterator[Bot]:
         meet_platforms(seats)
         files, second = open_files(settings, store), open_second(settings, store)
         yield Bot(settings, settings.zone, clock, store, files, seats, decoder, faces, templates, second=second)
+
+
+@contextmanager
+def open_worker(loaded: Loaded, queues: Collection[str], clock: Clock = utc_now) -> Iterator[Bot]:
+    """The parts that a worker on ``queues`` needs, closed at the end of the block. Any number of workers may hold them together;
+    a lone bot (``suishoupai run``) on the same database may not.
+
+    Without poll and deliver no platform's token is read and no client made; the face engine is opened by whoever first needs it.
+
+    Raises:
+        SettingsError, StoreError, EngineError: a part cannot be opened; the message says which and how to mend it.
+    """
+    settings = loaded.settings
+    if settings.work.mode != "shared":
+        raise SettingsError("a worker needs work.mode: shared", mend="set it for all processes, or: suishoupai run")
+    seats = open_platforms(loaded, clock, speak=bool(NEEDS_TOKENS & set(queues)))
+    refuse_unaccounted(loaded, seats)
+    templates = load_templates(settings.alerts.templates_dir)
+    with ExitStack() as stack:
+        store = open_store(loaded, clock)
+        stack.callback(store.close)
+        store.watch = dying.watch()
+        stack.enter_context(store.lock_bot(together=True))
+        decoder = open_decoder(settings)
+        stack.callback(decoder.close)
+        late = "faces" not in queues
+        faces, second = open_face_book(settings, store, late=late), open_second(settings, store, late=True)
+        if NEEDS_TOKENS & set(queues):
+            meet_platforms(seats)
+            _introduce(store, seats)
+        files = open_files(settings, store)
+        yield Bot(settings, settings.zone, clock, store, files, seats, decoder, faces, templates, second=second)
+
+
+def _introduce(store: Store, seats: Mapping[str, PlatformSeat]) -> None:
+    """Tell the workers without tokens who the bot is."""
+    with store.write("work.met") as tx:
+        for seat in seats.values():
+            if seat.own_id:
+                platform_states.put(tx, seat.name, own_id=seat.own_id, own_handle=seat.own_handle)

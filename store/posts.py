@@ -227,7 +227,7 @@ def _set(tx: Tx, post_row: int, **values: Any) -> None:
 
 WAITING = {
     Step.STORED.value: DueKind.EXTRACT,
-    Step.EXTRACTED.value: DueKind.MATCH,
+    Step.EXTRACTED.value: DueKind.SCAN,
     Step.MATCHED.value: DueKind.DECIDE,
 }
 """The steps at which a post waits for work, and which."""

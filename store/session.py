@@ -24,9 +24,15 @@ CommitWatch = Callable[[str], None]
 
 
 class DueKind(StrEnum):
-    """Kinds of work that rows ask for: EXTRACT, MATCH and DECIDE for a post, SEND for a platform, CASES for all cases."""
+    """Kinds of work that rows ask for: of a platform (POLL, SEND), of a post (EXTRACT, SCAN, MATCH, DECIDE), of all cases.
 
+    A post that was extracted asks for SCAN, and a scanned one for MATCH: both stand at one step, for looking at photos needs
+    the face engine and searching does not.
+    """
+
+    POLL = "poll"
     EXTRACT = "extract"
+    SCAN = "scan"
     MATCH = "match"
     DECIDE = "decide"
     SEND = "send"
@@ -34,7 +40,7 @@ class DueKind(StrEnum):
 
 
 class Due(NamedTuple):
-    """Work that a row asks for from now on: its ``kind``, and for whom (``key``: a post's row number, a platform's name).
+    """Work that a row asks for: its ``kind``, and for whom (``key``: a post's row number, a platform's name).
 
     ``at``: not before then. ``after``: how far behind others it stands (a post's lane).
     """
@@ -88,6 +94,8 @@ class Store:
         """The database's file; None where a server keeps it."""
         self.place = self._database.place
         """Where the database is, for people; holds no password."""
+        self.server_url = self._database.server_url
+        """How another client of the same server connects, password included; empty for a file."""
 
     @contextmanager
     def write(self, point: str = "", *, beside: bool = False) -> Iterator[Tx]:
@@ -140,13 +148,14 @@ class Store:
             return migrate.state(tx.connection)
 
     @contextmanager
-    def lock_bot(self, name: str = "bot") -> Iterator[None]:
+    def lock_bot(self, name: str = "bot", *, together: bool = False) -> Iterator[None]:
         """Hold the one place of a running bot on this database; it frees itself when the process ends, however it ends.
+        Those that hold it ``together`` (workers) keep a lone bot out, and it them.
 
         Raises:
             StoreError: another process holds it; the message names its process id (on a server its machine too).
         """
-        with _translated(), self._database.hold(name):
+        with _translated(), self._database.hold(name, together=together):
             yield
 
     def checkpoint(self) -> None:

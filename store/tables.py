@@ -722,7 +722,7 @@ track_faces = Table(
 platform_states = Table(
     "platform_states",
     metadata,
-    Column("platform", String(40), primary_key=True),
+    Column("platform", Word(40), primary_key=True),
     Column("own_id", CleanText, nullable=False, server_default=""),
     Column("own_handle", CleanText, nullable=False, server_default=""),
     Column("quiet_until", UtcDateTime),

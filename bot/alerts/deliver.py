@@ -36,8 +36,8 @@ from store.session import Tx
 
 log = get("deliver")
 
-LEASE_S = 300
-"""Longer than any time-out of a request: a lease that runs out means that the process died in between."""
+_SPARE_S = 0.1
+"""Share of the lease that must be left when the call begins: who stood still between claim and call does not make it."""
 MAX_ATTEMPTS = 3
 """How often a message is sent in all (each time only after it was certainly, or by all signs, not published)."""
 _CLOCK_SKEW = timedelta(minutes=10)
@@ -86,7 +86,7 @@ def deliver(bot: Bot, seat: PlatformSeat, limit: int = 50) -> Delivered:
             stopped = f"the platform asked to wait until {seat.quiet_until.astimezone(bot.zone):%H:%M:%S}"
             break
         with bot.store.write("deliver.claimed") as tx:
-            alert = alerts.claim_next(tx, seat.name, tx.now, LEASE_S)
+            alert = alerts.claim_next(tx, seat.name, tx.now, bot.settings.alerts.lease_s)
         if alert is None:
             break
         seat.in_hand = (alert.id, alert.attempt)
@@ -106,6 +106,9 @@ def _send(bot: Bot, seat: PlatformSeat, alert: Alert) -> str:
         verdict = _last_look(bot, seat, alert)
         if verdict is not None:
             return _stop(bot, alert, *verdict)
+        if not _still_mine(bot, alert):
+            log.warning("stood still too long; another sender has this message", alert=alert.id)
+            return "unknown"
         sent = seat.platform.say(alert.outgoing)
     except AlreadySaid:
         return _sent(bot, alert, Sent(None))
@@ -122,6 +125,11 @@ def _send(bot: Bot, seat: PlatformSeat, alert: Alert) -> str:
         return _back(bot, seat, alert, error)
     seat.breaker = seat.breaker.after(None, bot.clock())
     return _sent(bot, alert, sent)
+
+
+def _still_mine(bot: Bot, alert: Alert) -> bool:
+    with bot.store.read() as tx:
+        return alerts.still_sending(tx, alert.id, alert.attempt, bot.settings.alerts.lease_s * _SPARE_S)
 
 
 def _sent(bot: Bot, alert: Alert, sent: Sent) -> str:

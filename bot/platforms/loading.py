@@ -1,7 +1,8 @@
 """Finds platform files: one file = one platform = one config key, the project's own and an operator's.
 
 A platform file holds three names: ``Settings`` (a :class:`PlatformSettings`), ``SECRETS`` (environment name -> what it is)
-and ``build(settings, secrets, clock) -> Platform``. Nothing has to be registered anywhere else.
+and ``build(settings, secrets, clock) -> Platform``. Nothing has to be registered anywhere else. A fourth, optional name is
+``rules(settings, clock) -> Rules``: what the platform knows about itself without a token, for workers that have none.
 """
 
 from __future__ import annotations

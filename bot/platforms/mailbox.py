@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import Message
@@ -123,6 +124,27 @@ def build(settings: Settings, secrets: Mapping[str, str], clock: Clock) -> Platf
     return Mailbox(settings, account, sender, clock)
 
 
+def rules(settings: Settings, clock: Clock) -> Rules:
+    """Limits, lengths and capabilities. Photos are in the mailbox itself: without its password none can be had."""
+    return Rules(
+        max_length=2000,
+        length=len,
+        id_key=id_key,
+        post_url=lambda _author, _post: "",
+        mention=lambda handle: "@" + handle.lstrip("@"),
+        photo_hosts=(),
+        capabilities=_capabilities(settings),
+        photo_headers={},
+        photo_reader=_no_photo,
+        indexing_delay_s=60.0,
+        overlap_s=0.0,
+    )
+
+
+def _no_photo(url: str) -> bytes:
+    raise PhotoUnavailable("this worker has no password of the mailbox")
+
+
 class Mailbox:
     """One mailbox as a :class:`bot.platforms.base.Platform`. A post's id is its mail's Message-ID."""
 
@@ -130,19 +152,7 @@ class Mailbox:
 
     def __init__(self, settings: Settings, account: imap.Account, sender: smtp.Sender, clock: Clock) -> None:
         self._settings, self._account, self._sender, self._clock = settings, account, sender, clock
-        self._rules = Rules(
-            max_length=2000,
-            length=len,
-            id_key=id_key,
-            post_url=lambda _author, _post: "",
-            mention=lambda handle: "@" + handle.lstrip("@"),
-            photo_hosts=(),
-            capabilities=_capabilities(settings),
-            photo_headers={},
-            photo_reader=self._photo,
-            indexing_delay_s=60.0,
-            overlap_s=0.0,
-        )
+        self._rules = replace(rules(settings, clock), photo_reader=self._photo)
 
     @property
     def rules(self) -> Rules:

@@ -85,6 +85,24 @@ def build(settings: Settings, secrets: Mapping[str, str], clock: Clock) -> Platf
     return Mastodon(settings, Caller(settings.base_url, token, settings.timeout_s, clock), clock)
 
 
+def rules(settings: Settings, clock: Clock) -> Rules:
+    """Limits, lengths and capabilities, which need no token."""
+    web = (settings.web_url or settings.base_url).rstrip("/")
+    return Rules(
+        max_length=settings.max_characters,
+        length=length,
+        id_key=id_key,
+        post_url=lambda author, post_id: f"{web}/@{quote(author, safe='@')}/{quote(post_id, safe='')}",
+        mention=lambda handle: "@" + handle.lstrip("@"),
+        photo_hosts=(urlsplit(settings.base_url).hostname or "", *settings.photo_hosts),
+        capabilities=_capabilities(settings),
+        photo_headers={},
+        overlap_s=settings.overlap_s,
+        indexing_delay_s=5.0,
+        look_up_batch=_BATCH,
+    )
+
+
 class Mastodon:
     """One Mastodon server as a :class:`bot.platforms.base.Platform`."""
 
@@ -94,20 +112,7 @@ class Mastodon:
         self._settings, self._caller, self._clock = settings, caller, clock
         self._own_id = ""
         self._read: OrderedDict[str, tuple[str, bool]] = OrderedDict()
-        web = (settings.web_url or settings.base_url).rstrip("/")
-        self._rules = Rules(
-            max_length=settings.max_characters,
-            length=length,
-            id_key=id_key,
-            post_url=lambda author, post_id: f"{web}/@{quote(author, safe='@')}/{quote(post_id, safe='')}",
-            mention=lambda handle: "@" + handle.lstrip("@"),
-            photo_hosts=(urlsplit(settings.base_url).hostname or "", *settings.photo_hosts),
-            capabilities=_capabilities(settings),
-            photo_headers={},
-            overlap_s=settings.overlap_s,
-            indexing_delay_s=5.0,
-            look_up_batch=_BATCH,
-        )
+        self._rules = rules(settings, clock)
 
     @property
     def rules(self) -> Rules:

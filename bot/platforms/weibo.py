@@ -66,6 +66,30 @@ def build(settings: Settings, secrets: Mapping[str, str], clock: Clock) -> Weibo
     return Weibo(settings, http.Caller(token, settings.token_in, settings.base_url, settings.timeout_s, clock), clock)
 
 
+def rules(settings: Settings, clock: Clock) -> Rules:
+    """Limits, lengths and capabilities, which need no token."""
+    reader = parse.Reader(settings.photo_url, settings.web_url, lambda *_: False)
+    return _rules(settings, reader, CallBudget(settings.daily_calls, settings.reserve_for_writing, clock))
+
+
+def _rules(settings: Settings, reader: parse.Reader, budget: CallBudget) -> Rules:
+    return Rules(
+        max_length=MAX_LENGTH,
+        length=length,
+        id_key=id_key,
+        post_url=reader.post_url,
+        mention=lambda handle: f"@{handle}",
+        photo_hosts=("*.sinaimg.cn", *settings.photo_hosts),
+        capabilities=capabilities(settings),
+        photo_headers={"Referer": "https://weibo.com/"},
+        indexing_delay_s=settings.indexing_delay_s,
+        overlap_s=settings.overlap_s,
+        look_up_batch=_BATCH,
+        link_required=settings.alert_form == "share",
+        poll_interval_s=budget.interval_s,
+    )
+
+
 class Weibo:
     """Weibo as a :class:`bot.platforms.base.Platform`. Safe to use from several threads."""
 
@@ -77,21 +101,7 @@ class Weibo:
         self._synced: datetime | None = None
         self._handle = settings.screen_name
         self._reader = parse.Reader(settings.photo_url, settings.web_url, self._is_bot)
-        self._rules = Rules(
-            max_length=MAX_LENGTH,
-            length=length,
-            id_key=id_key,
-            post_url=self._reader.post_url,
-            mention=lambda handle: f"@{handle}",
-            photo_hosts=("*.sinaimg.cn", *settings.photo_hosts),
-            capabilities=capabilities(settings),
-            photo_headers={"Referer": "https://weibo.com/"},
-            indexing_delay_s=settings.indexing_delay_s,
-            overlap_s=settings.overlap_s,
-            look_up_batch=_BATCH,
-            link_required=settings.alert_form == "share",
-            poll_interval_s=self._budget.interval_s,
-        )
+        self._rules = _rules(settings, self._reader, self._budget)
 
     @property
     def rules(self) -> Rules:

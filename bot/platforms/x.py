@@ -150,6 +150,11 @@ def build(settings: Settings, secrets: Mapping[str, str], clock: Clock) -> Platf
     return X(settings, secrets, clock)
 
 
+def rules(settings: Settings, clock: Clock) -> Rules:
+    """Limits, lengths and capabilities, which need no token."""
+    return _rules(settings)
+
+
 class X:
     """X as a :class:`bot.platforms.base.Platform`. May be used from several threads."""
 

@@ -9,8 +9,10 @@ names its own time, a refused message is about that message.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from store.errors import BadResponse, Blocked, Doubtful, PlatformError, Unreachable
 
@@ -28,6 +30,19 @@ class Breaker:
     openings: int = 0
     until: datetime | None = None
     why: str = ""
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any] | None) -> Breaker:
+        """The state that :meth:`as_json` gave; a closed breaker for None."""
+        if kept is None:
+            return cls()
+        until = kept["until"]
+        return cls(kept["failures"], kept["openings"], None if until is None else datetime.fromisoformat(until), kept["why"])
+
+    def as_json(self) -> dict[str, Any]:
+        """The state as JSON, for the next process on this platform."""
+        until = None if self.until is None else self.until.isoformat()
+        return {"failures": self.failures, "openings": self.openings, "until": until, "why": self.why}
 
     def open_at(self, now: datetime) -> bool:
         """Whether nothing may be called at ``now``."""

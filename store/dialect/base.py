@@ -31,8 +31,12 @@ class Database(Protocol):
             StoreError: it cannot be made.
         """
 
-    def hold(self, name: str) -> AbstractContextManager[None]:
-        """Hold the one place called ``name`` on this database until the block, or the process, ends.
+    server_url: str
+    """How another client of the same server connects (libpq's form, with the password); empty where there is no server."""
+
+    def hold(self, name: str, *, together: bool = False) -> AbstractContextManager[None]:
+        """Hold the one place called ``name`` on this database until the block, or the process, ends; ``together`` with others
+        who say so too, or alone.
 
         Raises:
             StoreError: somebody else holds it; the message names them.

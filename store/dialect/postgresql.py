@@ -40,6 +40,7 @@ class Postgresql:
             raise StoreError("store.url: it names no database", mend="for example postgresql://USER@HOST/suishoupai")
         self.path: Path | None = None
         self.place = url.render_as_string(hide_password=True)
+        self.server_url = url.set(drivername="postgresql").render_as_string(hide_password=False)
         options = {
             "connect_timeout": CONNECT_S,
             "application_name": f"suishoupai {socket.gethostname()[:40]}:{os.getpid()}",
@@ -72,11 +73,12 @@ class Postgresql:
         """Nothing: whoever runs the server has made the database."""
 
     @contextmanager
-    def hold(self, name: str) -> Iterator[None]:
+    def hold(self, name: str, *, together: bool = False) -> Iterator[None]:
         """Hold a session's advisory lock on a connection of its own; the server frees it when that connection ends."""
         with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT", apart=True) as connection:
             connection.detach()
-            if not connection.execute(text("SELECT pg_try_advisory_lock(:space, hashtext(:name))"), _key(name)).scalar_one():
+            take = text(f"SELECT pg_try_advisory_lock{'_shared' if together else ''}(:space, hashtext(:name))")
+            if not connection.execute(take, _key(name)).scalar_one():
                 raise StoreError(
                     f"another {name} already runs on this database ({_holder(connection, name)})",
                     mend="stop it first; two would say everything twice",

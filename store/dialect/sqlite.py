@@ -55,6 +55,7 @@ class Sqlite:
         self._file = Path(url.database)
         self.path: Path | None = self._file
         self.place = url.database
+        self.server_url = ""
         self.engine = create_engine(url, connect_args={"check_same_thread": False})
         event.listen(self.engine, "connect", _configure)
         event.listen(self.engine, "begin", _begin)
@@ -72,7 +73,7 @@ class Sqlite:
             raise StoreError(f"cannot make the database {self._file}: {error}", mend="choose another store.url") from error
 
     @contextmanager
-    def hold(self, name: str) -> Iterator[None]:
+    def hold(self, name: str, *, together: bool = False) -> Iterator[None]:
         """Hold a lock file beside the database; it frees itself when the process ends, however it ends."""
         path = self._file.with_name(f"{self._file.name}.{name}.lock")
         try:
@@ -81,7 +82,7 @@ class Sqlite:
         except OSError as error:
             raise StoreError(f"cannot make the lock file {path}: {error}", mend="check the folder's permissions") from error
         try:
-            _take(descriptor, path, name)
+            _take(descriptor, path, name, together=together)
             yield
         finally:
             os.close(descriptor)
@@ -121,10 +122,10 @@ def _begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
 
 
-def _take(descriptor: int, path: Path, name: str) -> None:
+def _take(descriptor: int, path: Path, name: str, *, together: bool) -> None:
     try:
         if fcntl is not None:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if together else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError as error:
         holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
         raise StoreError(

@@ -12,7 +12,7 @@ down_revision = "0007"
 def upgrade() -> None:
     op.create_table(
         "platform_states",
-        sa.Column("platform", sa.String(length=40), nullable=False),
+        sa.Column("platform", dialect.Word(40), nullable=False),
         sa.Column("own_id", dialect.CleanText(), server_default="", nullable=False),
         sa.Column("own_handle", dialect.CleanText(), server_default="", nullable=False),
         sa.Column("quiet_until", dialect.UtcDateTime(), nullable=True),
