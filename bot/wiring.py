@@ -243,6 +243,7 @@ def open_worker(loaded: Loaded, queues: Collection[str], clock: Clock = utc_now)
         stack.callback(store.close)
         store.watch = dying.watch()
         stack.enter_context(store.lock_bot(together=True))
+        _share_work(store, fresh=True)  # this database may have been a lone bot's before
         decoder = open_decoder(settings)
         stack.callback(decoder.close)
         late = "faces" not in queues

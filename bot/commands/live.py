@@ -15,6 +15,7 @@ from bot.watch import watching
 from bot.wiring import configure_logs, open_bot, open_store
 from matcher import packs
 from store import status as figures
+from store.errors import SettingsError
 from store.model import AlertState
 
 
@@ -32,6 +33,8 @@ def run(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> N
     """Run the bot: poll, match, answer and alert on schedule, until SIGTERM or Ctrl-C. With --json: one object a line."""
     loaded = load_settings(config)
     configure_logs(loaded)
+    if loaded.settings.work.mode == "shared":
+        raise SettingsError("work.mode is shared: the work is done by workers", mend="start: suishoupai worker")
     with open_bot(loaded) as bot, watching(bot, loaded.secrets) as watch:
         say = live_lines(bot, as_json=as_json)
         names = ", ".join(f"{s.name} ({'LIVE' if s.live else 'local'})" for s in bot.seats.values()) or "no platform enabled"

@@ -22,13 +22,14 @@ def run(bot: Bot, queues: Sequence[str], concurrency: int, line: Line) -> None:
     """Work on ``queues``, ``concurrency`` jobs at a time, until SIGTERM or SIGINT; then finish what is in hand."""
     with until_signalled(bot.stopping):
         try:
-            asyncio.run(_work(bot, queues, concurrency, line))
+            asyncio.run(work(bot, queues, concurrency, line))
         finally:
             if bot.drift.waiting:
                 bot.drift.keep(bot.store, bot.faces.pack.sha256)
 
 
-async def _work(bot: Bot, queues: Sequence[str], concurrency: int, line: Line) -> None:
+async def work(bot: Bot, queues: Sequence[str], concurrency: int, line: Line) -> None:
+    """The same, until ``bot.stopping`` is set; whatever becomes of the database meanwhile."""
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(concurrency + 4))
     settings, pause_s = bot.settings.work, 0.5
     while not bot.stopping.is_set():
