@@ -15,7 +15,7 @@ from bot.chaos import dying
 from bot.faces import FaceBook, Late, Pack
 from bot.microblog import environment
 from bot.microblog.model import WorldError
-from bot.platforms._rules_only import rules_only
+from bot.platforms._rules_only import RulesOnly, rules_only
 from bot.settings import Loaded, ModelsSettings, Secrets, Settings
 from bot.work.jobs import NEEDS_TOKENS
 from ingest.photo import Decoder, PhotoLimits
@@ -138,8 +138,9 @@ def _late_engine(settings: Settings) -> Engine | Late:
     return Late(Pack(known.name, known.sha256), lambda: open_engine(settings))
 
 
-def open_platforms(loaded: Loaded, clock: Clock = utc_now, *, speak: bool = True) -> dict[str, PlatformSeat]:
+def open_platforms(loaded: Loaded, clock: Clock = utc_now, *, speak: bool = True, fetch: bool = False) -> dict[str, PlatformSeat]:
     """A seat for every enabled platform; without ``speak`` no client and no token, only what the platform's file knows.
+    ``fetch``: photos have to be fetched all the same.
 
     Raises:
         SettingsError: a secret is missing, or settings do not go together.
@@ -152,6 +153,11 @@ def open_platforms(loaded: Loaded, clock: Clock = utc_now, *, speak: bool = True
                 platform = module.build(settings, _secrets(loaded, name), clock)
             else:
                 platform = rules_only(name, module, settings, clock)
+                if fetch and isinstance(platform, RulesOnly) and platform.rules.photo_reader is not None:
+                    raise SettingsError(
+                        f"platforms.{name}: its photos cannot be had without its secrets ({', '.join(module.SECRETS)})",
+                        mend="set them here too, or take extract off this worker's --queues",
+                    )
             seats[name] = PlatformSeat(name, platform, settings, loaded.is_live(name))
     return seats
 
@@ -235,7 +241,7 @@ def open_worker(loaded: Loaded, queues: Collection[str], clock: Clock = utc_now)
     settings = loaded.settings
     if settings.work.mode != "shared":
         raise SettingsError("a worker needs work.mode: shared", mend="set it for all processes, or: suishoupai run")
-    seats = open_platforms(loaded, clock, speak=bool(NEEDS_TOKENS & set(queues)))
+    seats = open_platforms(loaded, clock, speak=bool(NEEDS_TOKENS & set(queues)), fetch="extract" in queues)
     refuse_unaccounted(loaded, seats)
     templates = load_templates(settings.alerts.templates_dir)
     with ExitStack() as stack:

@@ -65,7 +65,6 @@ def test_what_people_split_stays_apart_and_what_they_merge_stays_together(start,
     with start.store.write() as tx:
         faces_on = recognition.track(tx, track).faces
         new = recognition.split(tx, faces_on[1], by="lead", why="other ears")
-    start.tracks.forget()
     with start.store.write() as tx, pytest.raises(BadInput, match="different children"):
         recognition.merge(tx, track, new, by="lead", why="")
     assert tracks_of(start, first, second) == [track, new]

@@ -6,7 +6,9 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +22,7 @@ from bot.settings import Loaded, load_settings
 from bot.wiring import open_worker
 from bot.work.jobs import QUEUES
 from bot.work.worker import work
+from store.model import Author, Post
 
 SHARED = {"mode": "shared", "sweep_every_s": 1, "heartbeat_s": 0.5, "stalled_after_s": 2}
 
@@ -51,24 +54,14 @@ def workers(shared_settings: Loaded, shared_parts: None, clock: Any) -> Iterator
 
 def at_once(*calls: Callable[[], object]) -> list[object]:
     """Run the calls in threads that begin together; what one raises is raised here."""
-    gate, results = threading.Barrier(len(calls)), [None] * len(calls)
+    barrier = threading.Barrier(len(calls))
 
-    def run(number: int, call: Callable[[], object]) -> None:
-        gate.wait(10)
-        try:
-            results[number] = call()  # type: ignore[call-overload]
-        except BaseException as error:
-            results[number] = error  # type: ignore[call-overload]
+    def run(call: Callable[[], object]) -> object:
+        barrier.wait(10)
+        return call()
 
-    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(calls)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-    return results
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return [future.result(60) for future in [pool.submit(run, call) for call in calls]]
 
 
 class Running:
@@ -122,3 +115,16 @@ class Gate:
 @pytest.fixture
 def gate() -> type[Gate]:
     return Gate
+
+
+@pytest.fixture
+def make_post() -> Callable[..., Post]:
+    """A post without pictures that tagged the bot."""
+
+    def make(id: str = "1", text: str = "在罗湖口岸看到的") -> Post:
+        return Post(
+            platform="weibo", id=id, author=Author(id="u1", handle="路人甲"), text=text, posted_at=datetime.now(UTC), url="",
+            raw={"id": id},
+        )  # fmt: skip
+
+    return make

@@ -56,17 +56,18 @@ def sweep(bot) -> None:
     asyncio.run(once())
 
 
-def stored_post(bot, make_post) -> int:
+def stored_post(bot, make_post, *, crash: bool = False) -> int:
     with bot.store.write() as tx:
         page = posts.save_page(tx, STREAM, [make_post()], now=tx.now, silent=lambda post: False, cursor=None, chain=None)
+        if crash:
+            raise RuntimeError("crash")
     return page.new[0]
 
 
 def test_a_job_is_there_exactly_when_its_row_is(bot, make_post) -> None:
     """A page that is rolled back leaves no job behind; one that is committed leaves one for its post."""
-    with pytest.raises(RuntimeError), bot.store.write() as tx:
-        posts.save_page(tx, STREAM, [make_post()], now=tx.now, silent=lambda post: False, cursor=None, chain=None)
-        raise RuntimeError
+    with pytest.raises(RuntimeError, match="crash"):
+        stored_post(bot, make_post, crash=True)
     assert shared.waiting(bot.store) == {}
     row = stored_post(bot, make_post)
     assert sql(bot, "SELECT queue_name, task_name, lock, queueing_lock, args->>'key' FROM procrastinate_jobs") == [
@@ -186,7 +187,7 @@ def test_a_worker_without_tokens_has_rules_and_no_client(shared_settings, shared
     """faces, match and decide run on a machine that has no platform's token; speaking there is refused."""
     bare = load_settings(shared_settings.path, environ={})
     with open_worker(bare, ("extract", "faces", "match", "decide"), clock) as bot:
-        for seat in bot.seats.values():
+        for seat in (bot.seats["weibo"], bot.seats["x"]):
             assert seat.platform.rules.capabilities
             assert seat.platform.rules.max_length > 0
             with pytest.raises(Unauthorised, match="no token"):
