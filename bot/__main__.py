@@ -19,6 +19,7 @@ from bot.commands import (
     postgres,
     screenshots,
     sightings,
+    supply,
     tracks,
     worker,
 )
@@ -49,6 +50,7 @@ def build() -> typer.Typer:
         ("tracks", tracks),
         ("models", models),
         ("postgres", postgres),
+        ("supply", supply),
     ):
         app.add_typer(module.app, name=name)
     return app

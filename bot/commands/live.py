@@ -35,7 +35,7 @@ def run(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> N
     configure_logs(loaded)
     if loaded.settings.work.mode == "shared":
         raise SettingsError("work.mode is shared: the work is done by workers", mend="start: suishoupai worker")
-    with open_bot(loaded) as bot, watching(bot, loaded.secrets) as watch:
+    with open_bot(loaded) as bot, schedule.until_signalled(bot.stopping), watching(bot, loaded.secrets) as watch:
         say = live_lines(bot, as_json=as_json)
         names = ", ".join(f"{s.name} ({'LIVE' if s.live else 'local'})" for s in bot.seats.values()) or "no platform enabled"
         say(f"suishoupai runs: {names}; alerts.release: {bot.settings.alerts.release}. Ctrl-C ends it.")

@@ -1,11 +1,11 @@
-"""Festivals and lunar dates as Gregorian days. The lunar calendar is lunardate's (the table of the Hong Kong Observatory)."""
+"""Festivals and lunar dates as Gregorian days. The lunar calendar is borax's (the table of the Hong Kong Observatory)."""
 
 from __future__ import annotations
 
 from datetime import date, timedelta
 from functools import lru_cache
 
-from lunardate import LunarDate
+from borax.calendars.lunardate import LunarDate
 
 DAY = timedelta(days=1)
 
