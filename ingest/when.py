@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from ingest.sure import BY_MINUTE, BY_RANGE, HIGH, LOW, MEDIUM, NONE
+from ingest.sure import BY_DAY, BY_MINUTE, BY_RANGE, HIGH, LOW, MEDIUM, NONE
 from ingest.times.context import around, refusal, seen_near
 from ingest.times.days import Unresolved
 from ingest.times.normalise import mask, normalise
@@ -92,7 +93,7 @@ def _read_text(text: str, posted: datetime) -> tuple[When | None, tuple[Evidence
     _borrow_days(found, plain)
     quoted_from = plain.find("//\u25a1")
     evidence: list[Evidence] = []
-    best: tuple[float, Interval] | None = None
+    read: list[_Read] = []
     for phrase, limit in zip(found, _limits(found, len(plain)), strict=True):
         if phrase.lone is not None and phrase.lone.kind == "trap":
             continue
@@ -112,12 +113,45 @@ def _read_text(text: str, posted: datetime) -> tuple[When | None, tuple[Evidence
             interval = interval._replace(certainty=LOW)
         evidence.append(_text_evidence(words, span, interval, quoted))
         score = _weight(phrase) + (0.6 if seen_near(sentence) else 0) - (1.0 if quoted else 0)
-        if best is None or score > best[0]:
-            best = (score, interval)
-    if best is None:
+        read.append(_Read(score, phrase, interval))
+    if not read:
         return None, tuple(evidence)
-    interval = best[1]
+    interval = max(read, key=_score).interval
+    together = _day_with_clock(read, posted) if len(read) > 1 else None
+    if together is not None:
+        day, clock, interval = together
+        said = f"{text[day.start : day.end]} … {text[clock.start : clock.end]}"
+        evidence.append(_text_evidence(said, (clock.start, clock.end), interval, False))
     return When(interval.start, interval.end, interval.grain, interval.certainty), tuple(evidence)
+
+
+class _Read(NamedTuple):
+    score: float
+    phrase: Phrase
+    interval: Interval
+
+
+def _score(read: _Read) -> float:
+    return read.score
+
+
+def _day_with_clock(read: list[_Read], posted: datetime) -> tuple[Phrase, Phrase, Interval] | None:
+    """The day and the clock of a text that says them far apart (``前天在宜昌。……下午四点半``), taken together.
+
+    Only where the best reading is one of the two, the text names one day only, and the clock on that day lies before the post.
+    """
+    days = [each for each in read if each.phrase.day is not None and each.interval.grain is BY_DAY]
+    clocks = [each for each in read if each.phrase.day is None and each.phrase.clock is not None]
+    if not days or not clocks or any(each.interval.start != days[0].interval.start for each in days):
+        return None
+    best, clock = max(read, key=_score), max(clocks, key=_score)
+    if best not in (*days, clock) or (best is not clock and best.score > clock.score + 1.5):
+        return None
+    phrase = replace(clock.phrase, day=days[0].phrase.day, borrowed=True)
+    try:
+        return days[0].phrase, clock.phrase, resolve(phrase, posted)
+    except Unresolved:
+        return None
 
 
 def _limits(found: list[Phrase], end: int) -> list[int]:

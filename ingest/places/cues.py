@@ -14,7 +14,7 @@ from ingest.places import surroundings as say
 
 Verdict = Literal[
     "sighting", "plain", "origin", "destination", "road", "institution", "goods", "person", "missing", "appeal", "feature",
-    "general", "staff",
+    "general", "staff", "corrected",
 ]  # fmt: skip
 
 WINDOW = 14

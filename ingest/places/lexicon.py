@@ -138,6 +138,8 @@ class Lexicon:
             return 3
         if division.level == "prefecture":
             return 1 if division.short in WEAK_PREFECTURES else 3
+        if division.short.endswith("县"):
+            return 1  # 梅县区, 赣县区 are still called 梅县, 赣县
         alone = division.name.endswith("市") and division.short not in COMMON_WORDS
         return 2 if alone and len(table().by_name(division.short)) == 1 else 0
 

@@ -18,6 +18,7 @@ REASONS = {
     "person": "is part of a person's name, or is thanked",
     "appeal": "is where the writer asks for witnesses",
     "missing": "is where somebody went missing",
+    "corrected": "is taken back by the writer",
     "staff": "says where somebody works or studies",
     "general": "is said of another place or of places in general",
     "feature": "is part of a square's, park's or building's name",
@@ -87,6 +88,8 @@ def find(prose: Prose) -> tuple[list[Mention], list[Mention]]:
             behind = found[index + 1] if index + 1 < len(found) else None
             if behind is not None and behind[1] == end and _holds(name, behind[0]):
                 cue = Cue("sighting", "the name after it")  # 南京|新街口, 邢台|桥西区: the street is a name of its own
+            elif cue.verdict == "feature" and _is_city_behind_its_parent(name, start, found[index - 1] if index else None):
+                cue = Cue("sighting", cue.because, strong=True)  # 新疆|石河子广场: called after the city it stands in
         mention = Mention.of(name, start, end, cue, tagged)
         city = name.senses[0].adcode == "710000"  # 台北, 高雄: listed beside the streets, and streets are called after them
         street = mention.is_landmark and not city and cue.verdict in ("road", "institution", "goods")
@@ -100,6 +103,18 @@ def _holds(outer: Name, inner: Name) -> bool:
         return True
     contains = table().contains
     return any(contains(wide.adcode, sense.adcode) for wide in outer.senses[:8] for sense in inner.senses[:8])
+
+
+def _is_city_behind_its_parent(name: Name, start: int, before: tuple[Name, int, int] | None) -> bool:
+    if before is None or before[2] != start:
+        return False
+    contains, get = table().contains, table().get
+    for sense in name.senses:
+        division = get(sense.adcode)
+        city = division is not None and division.level == "county" and division.name.endswith("市")
+        if city and any(contains(wide.adcode, sense.adcode) for wide in before[0].senses if wide.adcode != sense.adcode):
+            return True
+    return False
 
 
 def _whole_word(prose: str, start: int, end: int) -> bool:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 
 from ingest.divisions import MUNICIPALITIES, DivisionTable, table
+from ingest.places.chains import corrected, without_chained, without_namesakes
 from ingest.places.cues import judge
 from ingest.places.lexicon import Sense, lexicon, widest
 from ingest.places.mentions import Mention
@@ -14,16 +15,7 @@ from ingest.places.normalise import Prose
 NEAR = 24
 """A street narrows an ambiguous district at most this many characters away."""
 
-_JOINED = re.compile(r"(?:到|至|去|往|飞|回|开往|[-—~→、和与])+$")
-
 _SHARED_NAME = re.compile(r"(?:路|街|道|巷|站|广场|公园|大厦|商场|市场|医院|学校|门)$")
-
-_OR = re.compile("或者?|还是|和|及|、")
-_ON_TO = re.compile("[到至去飞回往]")
-_JOURNEY_ENDS = re.compile(r"[，,。；;!！?？\n\x00]|$|的?(?:火车|列车|高铁|动车|航班|飞机|大巴|客车|车|路上|途中|路)")
-
-_DRAGS = frozenset({"origin", "missing", "destination", "person", "appeal", "general"})
-"""Verdicts on a name that hold for the names it is chained to as well."""
 
 MOST_ANCHORS = 8
 """Parents looked at for each name, the closest ones: a text that names more lists places, and stays linear this way."""
@@ -35,10 +27,11 @@ def supported(accepted: list[Mention], refused: list[Mention], prose: Prose) -> 
     ``refused`` gains what belongs to a refused chain.
     """
     divisions = table()
+    accepted = corrected(accepted, refused, prose, divisions)
     if refused:
-        accepted = _without_chained(accepted, refused, prose, divisions)
+        accepted = without_chained(accepted, refused, prose, divisions)
     if len(accepted) > 1:
-        accepted = _without_namesakes(accepted, divisions)
+        accepted = without_namesakes(accepted, refused, prose, divisions)
     anchors = [mention for mention in accepted if mention.alone]
     if len(anchors) < len(accepted):
         accepted = _shortened(accepted, anchors, prose, divisions)
@@ -63,66 +56,6 @@ def _nearby(mentions: list[Mention], to: Mention) -> list[Mention]:
         middle = (low + high) // 2
         low, high = (middle + 1, high) if mentions[middle].start < to.start else (low, middle)
     return mentions[max(0, low - MOST_ANCHORS // 2) : low + MOST_ANCHORS // 2]
-
-
-def _without_chained(
-    accepted: list[Mention], refused: list[Mention], prose: Prose, divisions: DivisionTable
-) -> list[Mention]:
-    """``湖北黄冈的``: where a part of a chain of names is refused as somebody's home, so is the rest of the chain.
-
-    ``南宁到柳州的大巴``, ``北京、上海等大城市``: both ends of a journey and all of a list are refused.
-    """
-    queue = [mention for mention in refused if mention.cue.verdict in _DRAGS]
-    if not queue:
-        return accepted
-    by_end = {mention.end: mention for mention in accepted}
-    by_start = {mention.start: mention for mention in accepted}
-    dragged: set[int] = set()
-    for mention in queue:
-        beside = [by_end.get(mention.start - gap) for gap in (0, 1)] + [by_start.get(mention.end + gap) for gap in (0, 1)]
-        joined = _JOINED.search(prose.prose, max(0, mention.start - 3), mention.start)
-        partner = by_end.get(joined.start()) if joined and mention.cue.verdict in ("destination", "general") else None
-        partner = partner or _journey(mention, by_start, prose)
-        for other in (*beside, partner):
-            if other is not None and other.start not in dragged and (other is partner or _related(mention, other, divisions)):
-                dragged.add(other.start)
-                queue.append(Mention.of(other.name, other.start, other.end, mention.cue, other.in_hashtag))
-                refused.append(queue[-1])
-    return [mention for mention in accepted if mention.start not in dragged]
-
-
-def _journey(mention: Mention, by_start: dict[int, Mention], prose: Prose) -> Mention | None:
-    """What goes with a refused name: the end of its journey (从成都到拉萨，...; None where somebody was seen at that end), or
-    the other of two destinations (卖到莆田或者潮汕)."""
-    either = _OR.match(prose.prose, mention.end)
-    if either and mention.cue.verdict in ("destination", "general"):
-        return by_start.get(either.end())
-    if mention.cue.because[:1] not in ("从", "由", "自") or not _ON_TO.match(prose.prose, mention.end):
-        return None
-    end = by_start.get(mention.end + 1)
-    return end if end is not None and _JOURNEY_ENDS.match(prose.prose, end.end) else None
-
-
-def _related(one: Mention, other: Mention, divisions: DivisionTable) -> bool:
-    return any(
-        divisions.contains(a.adcode, b.adcode) or divisions.contains(b.adcode, a.adcode)
-        for a in one.name.senses[:8]
-        for b in other.name.senses[:8]
-    )
-
-
-def _without_namesakes(accepted: list[Mention], divisions: DivisionTable) -> list[Mention]:
-    """``天津塘沽区|外滩公园``: a landmark right behind a division of another city is that city's own place of the same name."""
-    out: list[Mention] = []
-    for mention in accepted:
-        before = out[-1] if out else None
-        if before is not None and before.end == mention.start and mention.is_landmark and mention.name.weight == 3:
-            named = {divisions.prefecture_of(sense.adcode) or sense.adcode for sense in before.alone if sense.kind != "landmark"}
-            elsewhere = not any(divisions.contains(wide, sense.adcode) for wide in named for sense in mention.name.senses)
-            if named and elsewhere:
-                continue
-        out.append(mention)
-    return out
 
 
 def _shortened(mentions: list[Mention], anchors: list[Mention], prose: Prose, divisions: DivisionTable) -> list[Mention]:

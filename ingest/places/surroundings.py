@@ -44,7 +44,7 @@ def _maybe(words: str) -> str:
 
 AFTER_ROAD = re.compile(
     r"(?:新|老)?(?:[东西南北中]{0,2}|[一二三四五六七八九](?!一|道[街巷]|马路)|第[一二三])"
-    r"(?:路(?![边上过旁人遇])|街(?![头上边坊]|道(?!口))|大街(?!小巷|上)|大道|道(?![具理路德歉谢出])|巷(?!子)|弄|胡同|门(?![口前外诊])|桥(?!头))"
+    r"(?:大?路(?![边上过旁人遇])|街(?![头上边坊]|道(?!口))|大街(?!小巷|上)|大道|道(?![具理路德歉谢出])|巷(?!子)|弄|胡同|门(?![口前外诊])|桥(?!头))"
 )
 AFTER_ORIGIN = re.compile(
     _maybe("市 省 县 那边 这边 一带 附近 农村 山区")
@@ -69,7 +69,8 @@ AFTER_INSTITUTION = re.compile(
         rf"[市省县区]?公安(?!门|局?{IN_CLAUSE}{{0,4}}门口)"
         " 交警 民警 日报 晚报 晨报 都市报 商报 青年报 电视台 卫视 新闻 发布 微博 热线"
         " 高法 高院 法院 检察院 公安厅 省委 市委 团委 妇联 广播电台 交通广播 生活频道 民政局 救助站的 市政府 银行 航空 电信"
-        " 移动公司 联通 地产 房产 旅游 股市 商会 同乡会 户外 车友 [^，,。]{0,2}队(?![伍列])"
+        " 移动公司 联通 地产 房产 旅游 股市 商会 同乡会 户外 车友"
+        " 总部 分部 分会 分社 办事处 协会 基金会 志愿者协会 志愿者联盟 [^，,。]{0,2}队(?![伍列])"
         " 战役 起义 梆子 府志 网(?![吧球])"
         " 警方[^，,。]{0,6}(?:破获|通报|解救|抓获|侦破|捣毁|发布|披露|透露)"
         rf" (?:大学|医科|师范|理工|交通|科技|工业|农业|外国语|财经|职业)(?!{PLACE_AT_SCHOOL})(?!城)"
@@ -159,7 +160,7 @@ BEFORE_WRITTEN = re.compile(_any("写[着有的] 印[着有的] 绣[着有的] �
 BEFORE_HAVE = re.compile("有(?:没有|人|谁)?在?$")
 BEFORE_MISSING = re.compile(_any("走失 走丢 失踪 丢失 被拐 被抢 失散") + "(?:于|在|地点?|地方)?[:：是]*$")
 BEFORE_NOT = re.compile(_any("不是 没在 不在") + "$")
-BEFORE_IS = re.compile(rf"[是](?<![点置址标能该像概]是){IN_CLAUSE}{{0,4}}$")
+BEFORE_IS = re.compile(rf"[是系](?<![点置址标能该像概]是)(?<!关系)(?<!联系){IN_CLAUSE}{{0,4}}$")
 BEFORE_SOMEBODY_IS = re.compile(
     _any("孩子? 女孩 男孩 妈妈? 母亲 女人 妇女 老人 老太太? 老头 爸爸? 父亲 大人 男人 家人 他 她")
     + rf"们?(?:可能|应该|好像|都|也)?是{IN_CLAUSE}{{0,4}}$"
@@ -189,7 +190,7 @@ BEFORE_PERSON = re.compile(
         "[师员手长任友授] 志愿者"
         " 朋友 同事 同学 记者 网友 老师 由 叫 名叫 是 请 联系 联系人 感谢 谢谢 警官 义工 司机 家长 博主 作者 摄影"
         " 姓名[:：]? 和 跟 与 让 给 找 问 听 据"
-        r" [，,。；;\s(（:：\x00] ^"
+        r" [，,。；;、\s(（:：\x00] ^"
     )
     + "$"
 )
@@ -205,7 +206,9 @@ HEDGE = re.compile(
 
 EN_BEFORE_ORIGIN = re.compile(
     r"\b(?:from|born in|native of|accent of|to|(?:missing|disappeared|abducted|kidnapped) (?:in|from)|last seen (?:in|at|near)"
-    r"|(?:lost|grew up|live[ds]?|living|based|stud(?:ied|ying)|work(?:s|ed|ing)?) in)\s$"
+    r"|(?:lost|grew up|live[ds]?|living|based|stud(?:ied|ying)|work(?:s|ed|ing)?) in"
+    r"|(?:mom|mum|mommy|mother|dad|father|parents|family|folks|grandma|grandpa|grandparents|brother|sister)(?:'s)?"
+    r"(?: (?:is|are|was|were|stays?))?(?: (?:still|now|back))? in)\s$"
 )
 EN_BEFORE_SIGHTING = re.compile(
     r"(?:\b(?:in|at|near|around|outside|inside|of|on|zai)\s|[,.;:!?]\s|^\s*|[\u4e00-\u9fff，。\x00]\s?)$"

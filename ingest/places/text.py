@@ -43,6 +43,12 @@ _TELLS = re.compile(
     "|child|toddler|teen|today|yester|night|morning|afternoon|evening|weekday|:"
 )
 """Words of a post that tells of somebody, or of some time. Without any of them a place is only a place that was named."""
+_SELLS = re.compile(
+    "包邮|清仓|直发|代购|加盟|促销|优惠|特价|打折|团购|招聘|诚聘|兼职|加微信|加微|微信号|私家侦探|贷款|楼盘|房源|开盘|招租|转租|淘宝|下单"
+    "|客服|业务|折扣|秒杀|红包|抽奖|关注我们|电话变更|公告|通告|启事|招募|讲座|培训|报名"
+)
+_SOMEBODY = re.compile("孩|娃(?<!洋娃)|婴儿(?!用品|车|床)|乞|流浪|男童(?!装)|女童(?!装)|小女生|小男生|baby|kid|boy|girl|child")
+_EARLIER = re.compile("前几天|前些天|前两天|前阵子|前一阵|前段时间|上个?月|上周|上个?星期|上个?礼拜|那时|几天前|的时候还?在")
 _LETTER = re.compile(r"[^\W_]")
 CAPTION = 8
 """So many letters beside the place are still a caption of the photo (罗湖区东门老街，求扩散): it need not tell of anybody."""
@@ -78,11 +84,20 @@ def read_place(text: str) -> Reading:
     """Read the place of a sighting from ``text``. Never raises; takes time in proportion to the length of the text."""
     prose = read(text)
     accepted, refused = find(prose)
+    if accepted and (notice := _notice(prose.prose)):
+        why = f"“{notice}”: the text is an advertisement or a notice and tells of no child that was seen"
+        return Reading(None, (), NONE, (Evidence("text", None, NONE, why), *_explained([], refused, text)))
     if accepted:
         accepted = supported(accepted, refused, prose)
     groups = _grouped(accepted, prose.prose)
     evidence = (*_explained(accepted, refused, text), *_apart(prose, text))
     return _decided(groups, accepted, evidence, prose.prose)
+
+
+def _notice(prose: str) -> str:
+    """The words by which a text sells or announces something and tells of nobody; empty for all others."""
+    found = _SELLS.search(prose)
+    return found.group() if found and not _SEEING.search(prose) and not _SOMEBODY.search(prose) else ""
 
 
 def _grouped(mentions: list[Mention], prose: str) -> list[Group]:
@@ -132,24 +147,35 @@ def _with_provinces(groups: list[Group], divisions: DivisionTable) -> list[Group
 
 
 def _scores(mentions: list[Mention], prose: str) -> list[float]:
-    scores = [_score(mention, prose) for mention in mentions]
+    several = len(mentions) > 1 and _EARLIER.search(prose) is not None
+    scores = [_score(mention, prose, several) for mention in mentions]
     for index in range(1, len(mentions)):
         before, here = mentions[index - 1], mentions[index]
-        if before.end < here.start <= before.end + 2 and _AND.fullmatch(prose, before.end, here.start):
+        joined = before.end < here.start <= before.end + 2 and _AND.fullmatch(prose, before.end, here.start)
+        if joined or (before.end == here.start and _listed(before, here)):
             scores[index - 1] = scores[index] = max(scores[index - 1], scores[index])  # 广州和深圳: neither is before the other
     return scores
 
 
-def _score(mention: Mention, prose: str) -> float:
+def _listed(before: Mention, here: Mention) -> bool:
+    """``北京上海广州``: divisions side by side of which none holds the next are a list, not an address."""
+    if before.is_landmark or here.is_landmark:
+        return False
+    contains = table().contains
+    return not (contains(before.codes[0], here.codes[0]) or contains(here.codes[0], before.codes[0]))
+
+
+def _score(mention: Mention, prose: str, several: bool) -> float:
     """How much a mention speaks for its place: a preposition or place word doubles it, so does a verb of seeing behind it in
-    the clause; a clause about another time or somebody's home makes it a quarter; a hashtag less than half."""
+    the clause; a clause about another time or somebody's home makes it a quarter; a hashtag less than half. Where there are
+    ``several`` places, an earlier time speaks against its own."""
     score = 2.0 if mention.cue.verdict == "sighting" else 1.0
     stop = _CLAUSE_END.search(prose, mention.end, mention.end + CLAUSE)
     end = stop.start() if stop else mention.end + CLAUSE
     begin = max(0, mention.start - CLAUSE)
     cut = _CLAUSE_BEGIN.match(prose, begin, mention.start)
     clause = prose[cut.end() if cut else begin : mention.start] + "\x01" + prose[mention.end : end]
-    if _ELSEWHERE.search(clause):
+    if _ELSEWHERE.search(clause) or (several and _EARLIER.search(clause)):
         score *= 0.25
     else:
         score += (1.0 if _SEEING.search(prose, mention.end, end) else 0.0) + (0.5 if _NOW.search(clause) else 0.0)

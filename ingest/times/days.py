@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from ingest.times import calendars
-from ingest.times.pieces import Token
+from ingest.times.pieces import WHOLE, Token
 
 DAY = timedelta(days=1)
 LONGEST_AGO_DAYS = 400
@@ -99,15 +99,19 @@ def _weekday_days(value: tuple[int | None, float], today: date) -> Days:
     return Days(found, count)
 
 
-def _festival_days(value: tuple[str, bool, int | None], today: date) -> Days:
-    name, whole, year = value
+def _festival_days(value: tuple[str, int, int | None], today: date) -> Days:
+    name, which, year = value
     last = today
     if year is not None:
         last = min(today, date(year if year > 0 else today.year + year, 12, 31))
     found = calendars.latest_festival(name, last)
     if found is None or (year is not None and found.year != last.year):
         raise Unresolved("the lunar calendar has no such day")
-    if whole or name in {"春节", "spring festival", "chinese new year", "lunar new year"}:
+    if which > 1:
+        if found + DAY * (which - 1) > today:
+            raise Unresolved(AHEAD)
+        return Days(found + DAY * (which - 1))
+    if which == WHOLE or name in {"春节", "spring festival", "chinese new year", "lunar new year"}:
         return Days(found, calendars.holiday_days(name, found.year))
     return Days(found)
 
@@ -136,8 +140,8 @@ def days_of(token: Token, today: date) -> Days:
             return Days(today - DAY * (today.weekday() + 7 * back), 7)
         case "month", int(back):
             return _month_part_days((None, back, None, 1, 31), today)
-        case "festival", (str(name), bool(whole), None | int() as year):
-            return _festival_days((name, whole, year), today)
+        case "festival", (str(name), int(which), None | int() as year):
+            return _festival_days((name, which, year), today)
         case "lunar", (int(month), int(day)):
             found = calendars.latest_lunar(month, day, today)
             if found is not None:

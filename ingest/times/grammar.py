@@ -28,6 +28,8 @@ PARTS = {
     "early morning": "early", "morning": "morning", "noon": "noon", "midday": "noon", "lunchtime": "noon",
     "lunch time": "noon", "afternoon": "afternoon", "evening": "evening", "dusk": "dusk", "sunset": "dusk",
     "dawn": "dawn", "sunrise": "dawn", "night": "night", "midnight": "midnight", "late night": "deep",
+    "lingchen": "small_hours", "zaoshang": "early", "zaochen": "early", "shangwu": "forenoon", "zhongwu": "noon",
+    "xiawu": "afternoon", "bangwan": "dusk", "wanshang": "night", "banye": "deep",
 }  # fmt: skip
 """Words for a part of the day, and the window of :data:`ingest.times.resolve.WINDOWS` each stands for."""
 
@@ -67,7 +69,8 @@ _WORDS = {
     "FEASTS": _any_of([n for n in calendars.NAMES if not n.isascii() and n not in _AMBIGUOUS_FEASTS]),
     "EN_FEASTS": _any_of([n for n in calendars.NAMES if n.isascii()]),
     "FEAST_SAID": r"(?=节|日|期间|假|长假|小?黄金周|那天|那晚|当天|放假|上午|下午|中午|早|晚|夜|凌晨|傍晚)",
-    "FEAST_TAIL": r"节?(?:当日)?(?P<{whole}>期间|长假|假期|小长假|放假|黄金周|假日|那几天)?"
+    "FEAST_TAIL": r"节?(?:当日)?(?P<{whole}>(?:长假|假期|小长假|放假|黄金周|假日)?的?第[一二三四五六七]天"
+    r"|期间|长假|假期|小长假|放假|黄金周|假日|那几天)?"
     r"(?!\s*(?:快乐|将至|快到|快要|临近|回家|团圆|之?前|以前|前夕|礼|路|街|广场|大道|村|社区|小区|公园|桥|站|口岸|学校"
     r"|小学|中学|版|促销|活动|老人|树|帽|歌|粥|蒜|粽|糕|月饼|晚会|上河|饺子))",
     # A bare 晚 or 早 is a part of the day after a day or before a clock: 2月9日晚, 晚8点; not 晚了, 早餐.
@@ -127,6 +130,7 @@ _NUMBER_RULES: tuple[_Rule, ...] = (
     ("enago", "-smhdnwy", r"\b(?P<en>\d{{1,3}})[\s-]?{EN_AGO}"),
     ("endmy", "snrtojfmad",
      r"\b(?P<ed2>\d{{1,2}})(?:st|nd|rd|th)?\s(?:of\s)?(?P<em2>{EN_MONTH})(?![a-z])(?:,?\s?(?P<ey2>{YEAR})\b)?"),
+    ("pyclock", "d", r"\b(?P<pyh>\d{{1,2}})\s?dian\b(?:\s?(?P<pyhalf>ban)\b)?"),
     ("clock", "点时h", r"(?<![\d./第])(?<!\d:)(?P<ch>{NUM}){CLOCK_TAIL}"),
 )  # fmt: skip
 
@@ -174,6 +178,10 @@ _CHINESE_RULES: tuple[_Rule, ...] = (
 
 _EN_FEAST_HEADS = "".join(sorted({name[0] for name in calendars.NAMES if name.isascii()}))
 _ENGLISH_RULES: tuple[_Rule, ...] = (
+    ("pyday", "dzqj", r"\b(?:(?:da\s?qian|qian|zuo|jin)\s?tian|(?:zuo|jin)\s?wan)\b"),
+    ("pypart", "lzsxbw",
+     r"\b(?:ling\s?chen|zao\s?shang|zao\s?chen|shang\s?wu|zhong\s?wu|xia\s?wu|bang\s?wan|wan\s?shang|ban\s?ye)\b"),
+    ("pynow", "g", r"\bgang\s?(?:gang|cai)\b"),
     ("wago", "ahfscoten", r"\b(?P<wen>{EN_NUM}|half an|a few|few|several|a couple of|couple of)[\s-]?{EN_AGO_W}"),
     ("endate", "jfmasond",
      r"\b(?P<em>{EN_MONTH})\s?(?P<ed>\d{{1,2}})(?:st|nd|rd|th)?\b(?!:)(?:,?\s?(?P<ey>{YEAR})\b)?"),

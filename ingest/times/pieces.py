@@ -17,13 +17,17 @@ Kind = Literal[
     "days",  # (from days back, to days back)
     "ago",  # (least minutes, most minutes)
     "now",
-    "festival",  # (name, whole holiday, year or years from now or None)
+    "festival",  # (name, which day of the holiday or WHOLE, year or years from now or None)
     "lunar",  # (month, day)
     "part",  # name of a part of the day
     "clock",  # Clock
     "trap",  # looks like a time, is none
 ]
 """What a token can be, and what its value then is. Plain words, for the reason told in :mod:`ingest.sure`."""
+
+
+WHOLE = 0
+"""Stands for all days of a holiday."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from ingest.times.grammar import MONTHS, PARTS, WEEKDAYS, WEEKEND, ZH_DAY
 from ingest.times.numbers import number
-from ingest.times.pieces import Clock, Kind
+from ingest.times.pieces import WHOLE, Clock, Kind
 
 Read = tuple[Kind, object] | None
 Match = re.Match[str]
@@ -193,9 +193,18 @@ def _now(m: Match, word: str) -> Read:
 
 
 def _feast(name: str, whole: str | None, year: int | None = None) -> Read:
+    """A festival; ``whole`` are the words by which its whole holiday is meant, or one day of it (假期第三天)."""
     if name == "过年":
         name, whole = "春节", "期间"
-    return "festival", (name, bool(whole), year)
+    nth = number(whole[-2]) if whole and whole.endswith("天") and "第" in whole else None
+    return "festival", (name, nth or (WHOLE if whole else 1), year)
+
+
+_PY_DAYS = {"daqiantian": -3, "qiantian": -2, "zuotian": -1, "zuowan": -1, "jintian": 0, "jinwan": 0}
+
+
+def _pyday(m: Match, word: str) -> Read:
+    return "day", _PY_DAYS[re.sub(r"\s", "", word)]
 
 
 def _clocks(m: Match, word: str) -> Read:
@@ -287,6 +296,9 @@ READERS: dict[str, Callable[[Match, str], Read]] = {
     "wfeast": lambda m, w: _feast(m["wfn"], m["fsw"], _YEARS_BACK[m["wfy"]]),
     "enfeast": lambda m, w: _feast(m["enf"], None),
     "clock": lambda m, w: _clock(m, m["ch"]),
+    "pyday": _pyday, "pynow": _now,
+    "pypart": lambda m, w: ("part", PARTS[re.sub(r"\s", "", w)]),
+    "pyclock": lambda m, w: ("clock", Clock(int(m["pyh"]), 30 if m["pyhalf"] else 0)) if int(m["pyh"]) <= 24 else None,
     "almost": lambda m, w: _clock(m, m["ach"], "a", before=True),
     "enago": lambda m, w: _enago(m["en"], m["eu"], m["eh"]),
     "wago": lambda m, w: _enago(m["wen"], m["euw"], m["ehw"]),

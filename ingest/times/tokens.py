@@ -20,8 +20,8 @@ MAX_TOKENS = 200
 _NEEDS_CAPITAL = re.compile(r"\b(?:sun|sat|may|mar|march|mon|wed)\b")
 _CASED = frozenset({"endate", "endmy", "enweek"})
 # Words that say a day and a part of it at once.
-_NIGHTS = re.compile(r"night$|nights ago$|night before last$|夜$")
-_WITH_NIGHT = frozenset({"enrel", "enago", "wago", "feast", "wfeast", "yfeast"})
+_NIGHTS = re.compile(r"night$|nights ago$|night before last$|夜$|wan$")
+_WITH_NIGHT = frozenset({"pyday", "enrel", "enago", "wago", "feast", "wfeast", "yfeast"})
 
 
 def _found(text: str) -> Iterator[tuple[str, re.Match[str]]]:
