@@ -90,7 +90,7 @@ def judge(prose: str, start: int, end: int, *, feature: bool = False) -> Cue:
         end -= 1  # 上海市民, 吉林市场
     before = prose[max(0, start - WINDOW) : start]
     if prose[start].isascii():
-        return _judge_english(prose, end, before)
+        return _judge_english(prose, end, prose[max(0, start - 2 * WINDOW) : start])
     if feature:
         found = say.AFTER_FEATURE.match(prose, end, end + WINDOW)
         if found:

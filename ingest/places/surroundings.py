@@ -70,7 +70,7 @@ AFTER_INSTITUTION = re.compile(
         " 交警 民警 日报 晚报 晨报 都市报 商报 青年报 电视台 卫视 新闻 发布 微博 热线"
         " 高法 高院 法院 检察院 公安厅 省委 市委 团委 妇联 广播电台 交通广播 生活频道 民政局 救助站的 市政府 银行 航空 电信"
         " 移动公司 联通 地产 房产 旅游 股市 商会 同乡会 户外 车友"
-        " 总部 分部 分会 分社 办事处 协会 基金会 志愿者协会 志愿者联盟 [^，,。]{0,2}队(?![伍列])"
+        " 总部 分部 分会 分社 办事处 工作站 协会 基金会 志愿者协会 志愿者联盟 [^，,。]{0,2}队(?![伍列])"
         " 战役 起义 梆子 府志 网(?![吧球])"
         " 警方[^，,。]{0,6}(?:破获|通报|解救|抓获|侦破|捣毁|发布|披露|透露)"
         rf" (?:大学|医科|师范|理工|交通|科技|工业|农业|外国语|财经|职业)(?!{PLACE_AT_SCHOOL})(?!城)"
@@ -78,7 +78,7 @@ AFTER_INSTITUTION = re.compile(
 )
 AFTER_GOODS = re.compile(
     _any(
-        "鸡饭 拉面 火锅 小面 米粉 烧饼 烤鸭 小吃 菜馆 菜(?![市场]) 酒家 酒楼 大酒店 饭店 饭馆 面馆 包子 凉皮 肉夹馍 泡馍 特产"
+        "鸡饭 拉面 火锅 小面 米粉 烧饼 烤鸭 小吃 菜馆 菜(?![市场]) 酒家 酒楼 大酒店 饭店 饭馆 饭庄 面馆 包子 凉皮 肉夹馍 泡馍 特产"
         " 啤酒"
         " 板面 烩面 刀削面 麻辣烫 串串 煎饼 麻花 鱼丸 米线 生煎 馄饨 水饺 饺子 烤羊肉 羊肉串 烤肉 切糕 鸭脖 热干面 臭豆腐"
         " 螺蛳粉 牛肉[面粉] 羊肉[面粉泡] 炒饭 冒菜 酸辣粉 桂花鸭 板鸭 早茶 肠粉 布鞋 糕点 糖葫芦"
@@ -101,7 +101,7 @@ AFTER_FEATURE = re.compile(
         " 超市 购物 体育 会展"
     )
 )
-AFTER_VEHICLE = re.compile(r"的?" + _any("火车 列车 动车 高铁 航班 飞机 大巴(?!扎) 班车 客车 车 路上 途中 船"))
+AFTER_VEHICLE = re.compile("[，,]?的?" + _any("火车 列车 动车 高铁 航班 飞机 大巴(?!扎) 班车 客车 车 路上 途中 船"))
 AFTER_WORK = re.compile("[^，,。]{0,4}?" + _any("打工 上班 工作 务农 做工 做生意 生活 住"))
 AFTER_SPEECH = re.compile("[^，,。]{0,1}" + _any("话 方言 口音 腔"))
 STAFF = "(?:[\u4e00-\u9fff]{0,4}系)?的?[\u4e00-\u9fff]{0,2}" + _any(
@@ -207,6 +207,7 @@ HEDGE = re.compile(
 EN_BEFORE_ORIGIN = re.compile(
     r"\b(?:from|born in|native of|accent of|to|(?:missing|disappeared|abducted|kidnapped) (?:in|from)|last seen (?:in|at|near)"
     r"|(?:lost|grew up|live[ds]?|living|based|stud(?:ied|ying)|work(?:s|ed|ing)?) in"
+    r"|(?:friends?|relatives?|colleagues?|classmates?) in"
     r"|(?:mom|mum|mommy|mother|dad|father|parents|family|folks|grandma|grandpa|grandparents|brother|sister)(?:'s)?"
     r"(?: (?:is|are|was|were|stays?))?(?: (?:still|now|back))? in)\s$"
 )

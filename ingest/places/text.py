@@ -44,7 +44,7 @@ _TELLS = re.compile(
 )
 """Words of a post that tells of somebody, or of some time. Without any of them a place is only a place that was named."""
 _SELLS = re.compile(
-    "包邮|清仓|直发|代购|加盟|促销|优惠|特价|打折|团购|招聘|诚聘|兼职|加微信|加微|微信号|私家侦探|贷款|楼盘|房源|开盘|招租|转租|淘宝|下单"
+    "包邮|清仓|直发|代购|加盟|促销|优惠|特价|打折|团购|招聘|诚聘|兼职|加微信|加微|微信号|私家侦探|贷款|楼盘|房源|开盘|招租|转租|转让|旺铺|面议|机票|欢迎光临|营业时间|淘宝|下单"
     "|客服|业务|折扣|秒杀|红包|抽奖|关注我们|电话变更|公告|通告|启事|招募|讲座|培训|报名"
 )
 _SOMEBODY = re.compile("孩|娃(?<!洋娃)|婴儿(?!用品|车|床)|乞|流浪|男童(?!装)|女童(?!装)|小女生|小男生|baby|kid|boy|girl|child")
@@ -52,7 +52,7 @@ _EARLIER = re.compile("前几天|前些天|前两天|前阵子|前一阵|前段�
 _LETTER = re.compile(r"[^\W_]")
 CAPTION = 8
 """So many letters beside the place are still a caption of the photo (罗湖区东门老街，求扩散): it need not tell of anybody."""
-_MANY = "这样|那样|这种|那种|这类|那些|不少|很多|许多|多数|好多|太多|所有|每个"
+_MANY = "那里的|这样|那样|这种|那种|这类|那些|不少|很多|许多|多数|好多|太多|所有|每个"
 _REPORT = "流浪儿童|报道|电影|课题|论文|新闻|落网|破获|案件|嫌疑人|机构|联系方式|活动|志愿者队伍"
 _IN_GENERAL = re.compile(rf"(?:{_MANY})的?[^，,。！!？?\x00]{{0,6}}(?:孩|童|娃|乞)|{_REPORT}")
 _MAYBE_GENERAL = re.compile(f"{_MANY}|{_REPORT}")
@@ -199,7 +199,10 @@ def _decided(groups: list[Group], accepted: list[Mention], evidence: tuple[Evide
     sure = best.score >= 2 and len(groups) == 1 and not hedged and any(_is_firm(mention) for mention in best.mentions)
     if hedged:
         evidence = (*evidence, Evidence("text", best.adcode, MEDIUM, "the writer is not sure of the place"))
-    doubt = _doubt(best, prose) if sure else ""
+    general = _general(best, prose)
+    if general and not _SEEING.search(prose):
+        return Reading(None, (), NONE, (*evidence, Evidence("text", best.adcode, NONE, general)))
+    doubt = (general or _doubt(best, prose)) if sure else ""
     if doubt:
         sure, evidence = False, (*evidence, Evidence("text", best.adcode, MEDIUM, doubt))
     return Reading(best.adcode, (), HIGH if sure else MEDIUM, evidence)
@@ -209,6 +212,11 @@ def _doubt(best: Group, prose: str) -> str:
     """Why a text that names one clear place may still tell of no sighting there; empty where nothing says so."""
     if not _TELLS.search(prose) and len(_LETTER.findall(prose)) > CAPTION + sum(m.end - m.start for m in best.mentions):
         return "the text names a place and tells of nobody and of no time"
+    return ""
+
+
+def _general(best: Group, prose: str) -> str:
+    """The words by which a text speaks of children in general or of a report; empty where it has none."""
     if not _MAYBE_GENERAL.search(prose):
         return ""
     for mention in best.mentions:

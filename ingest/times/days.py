@@ -107,13 +107,11 @@ def _festival_days(value: tuple[str, int, int | None], today: date) -> Days:
     found = calendars.latest_festival(name, last)
     if found is None or (year is not None and found.year != last.year):
         raise Unresolved("the lunar calendar has no such day")
-    if which > 1:
-        if found + DAY * (which - 1) > today:
-            raise Unresolved(AHEAD)
-        return Days(found + DAY * (which - 1))
-    if which == WHOLE or name in {"春节", "spring festival", "chinese new year", "lunar new year"}:
+    if which == WHOLE:
         return Days(found, calendars.holiday_days(name, found.year))
-    return Days(found)
+    if found + DAY * (which - 1) > today:
+        raise Unresolved(AHEAD)
+    return Days(found + DAY * (which - 1))
 
 
 def days_of(token: Token, today: date) -> Days:

@@ -68,7 +68,7 @@ _WORDS = {
     "PART_AHEAD": r"[晚夜早晨午下上中凌傍朝]",
     "FEASTS": _any_of([n for n in calendars.NAMES if not n.isascii() and n not in _AMBIGUOUS_FEASTS]),
     "EN_FEASTS": _any_of([n for n in calendars.NAMES if n.isascii()]),
-    "FEAST_SAID": r"(?=节|日|期间|假|长假|小?黄金周|那天|那晚|当天|放假|上午|下午|中午|早|晚|夜|凌晨|傍晚)",
+    "FEAST_SAID": r"(?=第[一二三四五六七]天|节|日|期间|假|长假|小?黄金周|那天|那晚|当天|放假|上午|下午|中午|早|晚|夜|凌晨|傍晚)",
     "FEAST_TAIL": r"节?(?:当日)?(?P<{whole}>(?:长假|假期|小长假|放假|黄金周|假日)?的?第[一二三四五六七]天"
     r"|期间|长假|假期|小长假|放假|黄金周|假日|那几天)?"
     r"(?!\s*(?:快乐|将至|快到|快要|临近|回家|团圆|之?前|以前|前夕|礼|路|街|广场|大道|村|社区|小区|公园|桥|站|口岸|学校"

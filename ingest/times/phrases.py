@@ -53,6 +53,8 @@ class Phrase:
     lone: Token | None = None
     borrowed: bool = False
     """The day was said elsewhere in the sentence."""
+    ranging: bool = False
+    """A part of the day was said that belongs to the second clock of a range."""
 
 
 def _start(token: Token) -> Phrase:
@@ -92,9 +94,17 @@ def _extend(phrase: Phrase, token: Token, text: str) -> bool:
         joined = phrase.lone.kind == "trap" and kind in _WITHIN_DAY and length <= 2
         phrase.end = token.end if joined else phrase.end
         return joined
+    if phrase.ranging:
+        phrase.ranging = False
+        if kind == "clock" and length <= 1 and _until(phrase, token):
+            phrase.end = token.end
+            return True
     if length <= 0:
         return _add(phrase, token)
     gap = text[phrase.end : token.start]
+    if kind == "part" and phrase.clock is not None and phrase.until is None and _TO.fullmatch(gap):
+        phrase.end, phrase.ranging = token.end, True  # 中午12点到下午2点: the part belongs to the second clock
+        return True
     if _TO.fullmatch(gap) and _until(phrase, token):
         phrase.end = token.end
         return True

@@ -192,12 +192,16 @@ def _now(m: Match, word: str) -> Read:
     return "now", word
 
 
+_WEEKS = frozenset({"春节", "spring festival", "chinese new year", "lunar new year"})
+"""Festivals whose bare name means all of their days."""
+
+
 def _feast(name: str, whole: str | None, year: int | None = None) -> Read:
     """A festival; ``whole`` are the words by which its whole holiday is meant, or one day of it (假期第三天)."""
     if name == "过年":
         name, whole = "春节", "期间"
     nth = number(whole[-2]) if whole and whole.endswith("天") and "第" in whole else None
-    return "festival", (name, nth or (WHOLE if whole else 1), year)
+    return "festival", (name, nth or (WHOLE if whole or name in _WEEKS else 1), year)
 
 
 _PY_DAYS = {"daqiantian": -3, "qiantian": -2, "zuotian": -1, "zuowan": -1, "jintian": 0, "jinwan": 0}
