@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -57,3 +58,17 @@ class Token(NamedTuple):
     start: int
     end: int
     value: object = None
+
+
+Match = re.Match[str]
+Read = tuple[Kind, object] | None
+"""What a reader makes of a rule's match: a kind and its value, or None where the words make no sense."""
+
+MINUTES_A_DAY = 1440
+
+
+def day_of(year: int | None, month: int | None, day: int | None) -> Read:
+    """A date, or None where there is no such month or day. ``year`` None is the latest that fits."""
+    if month is None or day is None or not 1 <= month <= 12 or not 1 <= day <= 31:
+        return None
+    return "date", (year, month, day)

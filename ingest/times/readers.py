@@ -6,18 +6,10 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 
-from ingest.times.grammar import MONTHS, PARTS, WEEKDAYS, WEEKEND, ZH_DAY
+from ingest.times import latin
+from ingest.times.grammar import PARTS, ZH_DAY
 from ingest.times.numbers import number
-from ingest.times.pieces import WHOLE, Clock, Kind
-
-Read = tuple[Kind, object] | None
-Match = re.Match[str]
-
-
-def _day_of(year: int | None, month: int | None, day: int | None) -> Read:
-    if month is None or day is None or not 1 <= month <= 12 or not 1 <= day <= 31:
-        return None
-    return "date", (year, month, day)
+from ingest.times.pieces import MINUTES_A_DAY, WHOLE, Clock, Match, Read, day_of
 
 
 def _iso(m: Match, word: str) -> Read:
@@ -29,29 +21,29 @@ def _iso(m: Match, word: str) -> Read:
 
 def _ymd(m: Match, word: str) -> Read:
     year, month, day = (int(n) for n in re.findall(r"\d+", word)[:3])
-    return _day_of(year, month, day)
+    return day_of(year, month, day)
 
 
 def _ymd8(m: Match, word: str) -> Read:
-    return _day_of(int(word[:4]), int(word[4:6]), int(word[6:]))
+    return day_of(int(word[:4]), int(word[4:6]), int(word[6:]))
 
 
 def _ymdzh(m: Match, word: str) -> Read:
     year_word, _, rest = word.partition("年")
     month, _, day = rest.rstrip("日号").partition("月")
     year = number(year_word)
-    return _day_of(None if year is None else year + 2000 if year < 100 else year, number(month.strip()), number(day.strip()))
+    return day_of(None if year is None else year + 2000 if year < 100 else year, number(month.strip()), number(day.strip()))
 
 
 def _ymd2(m: Match, word: str) -> Read:
     year, month, day = (int(n) for n in re.findall(r"\d+", word))
-    return _day_of(2000 + year, month, day)
+    return day_of(2000 + year, month, day)
 
 
 def _dmy(m: Match, word: str) -> Read:
     """Day first unless only month first can be."""
     first, second, year = int(m["dmy1"]), int(m["dmy2"]), int(m["dmy3"])
-    return _day_of(year, first, second) if second > 12 else _day_of(year, second, first)
+    return day_of(year, first, second) if second > 12 else day_of(year, second, first)
 
 
 _THIRDS = {"初": (1, 5), "上旬": (1, 10), "中旬": (11, 20), "下旬": (21, 31), "底": (26, 31), "末": (26, 31), "": (1, 31)}
@@ -93,15 +85,14 @@ _YEARS_BACK = {"今年": 0, "去年": -1, "前年": -2}
 
 def _mdy(m: Match, word: str) -> Read:
     year, month = _YEARS_BACK[m["mdyw"]], number(m["ymdm"])
-    return _day_of(year, month, number(m["ymdd"])) if m["ymdd"] else _month_part(year, None, month)
+    return day_of(year, month, number(m["ymdd"])) if m["ymdd"] else _month_part(year, None, month)
 
 
 def _mdpair(m: Match, word: str) -> Read:
     month, day = re.split(r"[/.-]", word)
-    return _day_of(None, int(month), int(day))
+    return day_of(None, int(month), int(day))
 
 
-_DAY = 1440
 _UNIT_MINUTES = {
     "小时": 60, "钟头": 60, "钟": 60, "h": 60, "分钟": 1, "分": 1, "min": 1, "刻钟": 15, "天": 1440, "日": 1440, "周": 10080,
     "星期": 10080, "礼拜": 10080, "月": 43800, "年": 525960,
@@ -126,7 +117,7 @@ def _ago(name: str, unit: str, *, half: bool, more: bool) -> Read:
     if more:
         high = low + (0.5 if low < 1 else 1 if low < 10 else 5)
     minutes = _UNIT_MINUTES[unit]
-    if minutes == _DAY and low == high and low.is_integer():
+    if minutes == MINUTES_A_DAY and low == high and low.is_integer():
         return "day", -int(low)  # 三天前 names a day, and may go on: 三天前的晚上
     return ("ago", (low * minutes, high * minutes)) if high else None
 
@@ -137,22 +128,6 @@ def _zhago(m: Match, word: str) -> Read:
 
 def _vago(m: Match, word: str) -> Read:
     return _ago(m["van"], m["vau"], half=m["vah"] == "半", more="多" in (m["vab"], m["vah"], m["vam"]))
-
-
-_EN_UNITS = {"s": 1 / 60, "m": 1, "h": 60, "d": 1440, "n": 1440, "w": 10080, "y": 525960}
-_EN_VAGUE: dict[str, tuple[float, float]] = {
-    "half an": (0.5, 0.5), "a couple of": (2.0, 2.0), "couple of": (2.0, 2.0), "a few": (2, 6), "few": (2, 6), "several": (3, 7),
-}  # fmt: skip
-
-
-def _enago(name: str, unit: str, half: str | None) -> Read:
-    minutes = 43800 if unit.startswith("mo") else _EN_UNITS[unit[0]]
-    exact = float(number(name) or 0)
-    low, high = _EN_VAGUE.get(name, (exact, exact))
-    extra = 0.5 if half else 0
-    if minutes == _DAY and low == high and low.is_integer() and not half:
-        return "day", -int(low)
-    return ("ago", ((low + extra) * minutes, (high + extra) * minutes)) if high else None
 
 
 def _month_day(back: int | None, word: str) -> Read:
@@ -204,13 +179,6 @@ def _feast(name: str, whole: str | None, year: int | None = None) -> Read:
     return "festival", (name, nth or (WHOLE if whole or name in _WEEKS else 1), year)
 
 
-_PY_DAYS = {"daqiantian": -3, "qiantian": -2, "zuotian": -1, "zuowan": -1, "jintian": 0, "jinwan": 0}
-
-
-def _pyday(m: Match, word: str) -> Read:
-    return "day", _PY_DAYS[re.sub(r"\s", "", word)]
-
-
 def _clocks(m: Match, word: str) -> Read:
     first, second = number(m["c1"] or m["c0"]), number(m["c2"])
     if first is None or second is None or not 0 <= first < second <= 24 or (m["cs"] is None and second != first + 1):
@@ -239,54 +207,13 @@ def _part(m: Match, word: str) -> Read:
     return "part", PARTS[word if word in PARTS else word[:2]]
 
 
-def _endate(month: str, day: str, year: str | None) -> Read:
-    return _day_of(int(year) if year else None, MONTHS[month[:3]], int(day))
-
-
-_EN_DAYS = {
-    "the day before yesterday": -2, "the night before last": -2, "yesterday": -1, "last night": -1, "today": 0, "tonight": 0,
-    "this": 0, "tomorrow": 1,
-}  # fmt: skip
-
-
-def _enrel(m: Match, word: str) -> Read:
-    return ("days", (-7, -1)) if word == "the other day" else ("day", _EN_DAYS[word])
-
-
-def _enweek(m: Match, word: str) -> Read:
-    if word in {"last week", "last month"}:
-        return ("week" if word == "last week" else "month"), 1
-    lead = m["ew"] or m["ew2"]
-    if m["es"] or lead == "every":
-        return "trap", None
-    return "weekday", (-1 if lead == "next" else None, WEEKDAYS[m["ed3"][:3]] if m["ed3"] else WEEKEND)
-
-
-def _half(m: Match, word: str) -> Read:
-    hour, minutes = number(m["eqh"]) or 0, {"half past": 30, "quarter past": 15}.get(m["eq"])
-    return ("clock", Clock(hour, minutes) if minutes else Clock(hour - 1, 45)) if 1 <= hour <= 12 else None
-
-
-def _rangepm(m: Match, word: str) -> Read:
-    first, second = int(m["r1"]), int(m["r2"])
-    return ("clock", Clock(first, until=second, pm=m["rp"] == "p")) if 0 < first < second <= 12 else None
-
-
-def _clockpm(word: str, half_day: str | None, minute: str | None = None) -> Read:
-    hour = number(word)
-    pm = None if half_day is None else half_day == "p"
-    if not hour or hour > (24 if pm is None else 12):
-        return None
-    return "clock", Clock(hour, int(minute or 0), digital=minute is not None, pm=pm)
-
-
 READERS: dict[str, Callable[[Match, str], Read]] = {
     "iso": _iso, "ymd": _ymd, "ymd8": _ymd8, "ymdzh": _ymdzh, "ym": _ym, "dmy": _dmy, "ymd2": _ymd2, "year": _trap,
     "newyear": _newyear,
     "mdy": _mdy, "mdslash": _mdpair, "mddot": _mdpair, "mddash": _mdpair, "ago": _zhago, "vago": _vago, "lastspan": _lastspan,
     "weekday": _weekday, "rel": _rel, "fewdays": _fewdays, "now": _now, "clocks": _clocks, "hm": _hm, "part": _part,
-    "zhpart": _part, "enrel": _enrel, "enweek": _enweek, "half": _half, "rangepm": _rangepm, "ennow": _now, "enpart": _part,
-    "md": lambda m, w: _day_of(None, number(m["mdm"]), number(m["mdd"])),
+    "zhpart": _part, "enrel": latin.enrel, "enweek": latin.enweek, "half": latin.half, "rangepm": latin.rangepm, "ennow": _now, "enpart": _part,
+    "md": lambda m, w: day_of(None, number(m["mdm"]), number(m["mdd"])),
     "month": lambda m, w: _month_part(None, None, number(m["mon"])),
     "monthpart": lambda m, w: _month_part(None, 1 if m["mb"].startswith("上") else 0, None, m["mp"]),
     "nmonthpart": lambda m, w: _month_part(None, None, number(m["mn"]), m["nmp"]),
@@ -300,16 +227,16 @@ READERS: dict[str, Callable[[Match, str], Read]] = {
     "wfeast": lambda m, w: _feast(m["wfn"], m["fsw"], _YEARS_BACK[m["wfy"]]),
     "enfeast": lambda m, w: _feast(m["enf"], None),
     "clock": lambda m, w: _clock(m, m["ch"]),
-    "pyday": _pyday, "pynow": _now,
+    "pyday": latin.pyday, "pynow": _now,
     "pypart": lambda m, w: ("part", PARTS[re.sub(r"\s", "", w)]),
     "pyclock": lambda m, w: ("clock", Clock(int(m["pyh"]), 30 if m["pyhalf"] else 0)) if int(m["pyh"]) <= 24 else None,
     "almost": lambda m, w: _clock(m, m["ach"], "a", before=True),
-    "enago": lambda m, w: _enago(m["en"], m["eu"], m["eh"]),
-    "wago": lambda m, w: _enago(m["wen"], m["euw"], m["ehw"]),
-    "endate": lambda m, w: _endate(m["em"], m["ed"], m["ey"]),
-    "endmy": lambda m, w: _endate(m["em2"], m["ed2"], m["ey2"]),
-    "clockpm": lambda m, w: _clockpm(m["e1"], m["ep"], m["e2"]),
-    "wclock": lambda m, w: _clockpm(m["we1"], m["wep"]),
-    "pmclock": lambda m, w: _clockpm(m["pm1"], m["pmh"], m["pm2"]),
+    "enago": lambda m, w: latin.enago(m["en"], m["eu"], m["eh"]),
+    "wago": lambda m, w: latin.enago(m["wen"], m["euw"], m["ehw"]),
+    "endate": lambda m, w: latin.endate(m["em"], m["ed"], m["ey"]),
+    "endmy": lambda m, w: latin.endate(m["em2"], m["ed2"], m["ey2"]),
+    "clockpm": lambda m, w: latin.clockpm(m["e1"], m["ep"], m["e2"]),
+    "wclock": lambda m, w: latin.clockpm(m["we1"], m["wep"]),
+    "pmclock": lambda m, w: latin.clockpm(m["pm1"], m["pmh"], m["pm2"]),
     "enat": lambda m, w: ("clock", Clock(int(m["ea"] or m["ea2"] or m["ea3"]), bare=True)),
 }  # fmt: skip
