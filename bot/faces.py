@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+import numpy as np
+
 from matcher.calibrate import BandTargets, Calibration, Calibrator
 from matcher.compare import Outcome, Probe, search
-from matcher.engines.base import Engine, Vector
-from matcher.gallery import Gallery, Group, Vectors
+from matcher.engines.base import Engine
+from matcher.gallery import Gallery, Group, Vectors, templates
+from matcher.index import halved
 from matcher.quality import template_weight
-from store import cases, gallery
-from store.cases import CaseFields
-from store.session import Tx
+from store import cases, gallery, gallery_blocks
+from store.gallery import GalleryFaces
+from store.session import Store, Tx
+
+BLOCKS_FROM = 20_000
+"""Cases from which sealed blocks of templates are kept for the next start; fewer are read from the tables in half a second."""
+_STALE = gallery_blocks.CASES // 20
+_BLOCKS_A_TIME = 16
+_CHUNK = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,7 @@ class FaceBook:
         self._keep = keep
         self._gallery: Gallery | None = None
         self._seq = 0
+        self._stale: Counter[int] = Counter()
         self._lock = threading.Lock()
 
     @property
@@ -72,24 +82,35 @@ class FaceBook:
     def sync(self, tx: Tx) -> int:
         """Bring the gallery to the store's present state. Returns how many cases changed; costs one look-up where none did."""
         with self._lock:
+            if self._seq == 0:
+                return self._load(tx)
             seq, changed = cases.changed_since(tx, self._seq)
-            if not changed:
-                return 0
-            vectors: dict[int, list[Vector]] = defaultdict(list)
-            weights: dict[int, list[float]] = defaultdict(list)
-            taken: dict[int, list[date | None]] = defaultdict(list)
-            for face in gallery.gallery(tx, self.pack.sha256, changed):
-                vectors[face.case_id].append(face.vector)
-                weights[face.case_id].append(template_weight(face.norm))
-                taken[face.case_id].append(face.taken_on)
-            for case_id in changed:
-                if case_id in vectors:
-                    group = group_of(cases.get(tx, case_id).fields, taken[case_id])
-                    self.gallery.put(case_id, vectors[case_id], self.pack.sha256, weights[case_id], group)
-                else:
-                    self.gallery.remove(case_id)
+            self._take_in(tx, changed)
+            self._stale.update(case_id // gallery_blocks.CASES for case_id in changed)
             self._seq = seq
             return len(changed)
+
+    def keep_blocks(self, store: Store) -> int:
+        """Seal templates into blocks for the next start, where the gallery is large and enough changed; returns how many.
+
+        A block is written only if nothing changed since the last :meth:`sync`: otherwise it could bring back an erased case.
+        """
+        with self._lock:
+            if not self._stale or len(self.gallery) < BLOCKS_FROM:
+                return 0
+            with store.read() as tx:
+                there = gallery_blocks.kept(tx, self.pack.sha256)
+            due = [number for number, count in self._stale.items() if count >= _STALE or number not in there]
+            for number in due[:_BLOCKS_A_TIME]:
+                first = number * gallery_blocks.CASES
+                ids, rows, groups = self.gallery.held(range(first, first + gallery_blocks.CASES))
+                with store.write("gallery.block") as tx:
+                    if cases.changes(tx, self._seq, limit=1):
+                        return 0
+                    block = gallery_blocks.Block(ids, groups, halved(rows))
+                    gallery_blocks.write(tx, self.pack.sha256, number, self._seq, block)
+                del self._stale[number]
+            return len(due[:_BLOCKS_A_TIME])
 
     @property
     def calibration(self) -> Calibration:
@@ -100,10 +121,56 @@ class FaceBook:
         """Search the faces of one photo among the verified cases; see :func:`matcher.compare.search`."""
         return search(probes, self.gallery, self.calibration, excluded=excluded, keep=self._keep)
 
+    def _load(self, tx: Tx) -> int:
+        """The whole gallery: from its sealed blocks, with what changed since each of them and what has none from the tables."""
+        seq = cases.present_seq(tx)
+        there = gallery_blocks.kept(tx, self.pack.sha256)
+        changed: defaultdict[int, dict[int, int]] = defaultdict(dict)
+        for case_id, changed_at in cases.changes(tx, min(there.values())) if there else ():
+            changed[case_id // gallery_blocks.CASES][case_id] = changed_at
+        put = 0
+        for number in gallery.blocks_of(tx, gallery_blocks.CASES):
+            block = gallery_blocks.read(tx, self.pack.sha256, number) if number in there else None
+            if block is None:
+                first = number * gallery_blocks.CASES
+                put += len(self._put(gallery.gallery_between(tx, self.pack.sha256, first, first + gallery_blocks.CASES)))
+                self._stale[number] = _STALE
+                continue
+            since = [case_id for case_id, changed_at in changed[number].items() if changed_at > there[number]]
+            left = ~np.isin(block.case_ids, since)
+            self.gallery.put_held(block.case_ids[left], block.rows[left], block.groups[left], self.pack.sha256)
+            put += int(left.sum())
+            if since:
+                put += len(self._put(gallery.gallery(tx, self.pack.sha256, since)))
+                self._stale[number] += len(since)
+        self._seq = seq
+        return put
 
-def group_of(fields: CaseFields, taken_on: Sequence[date | None]) -> Group:
+    def _take_in(self, tx: Tx, changed: Sequence[int]) -> None:
+        for start in range(0, len(changed), _CHUNK):
+            part = changed[start : start + _CHUNK]
+            put = self._put(gallery.gallery(tx, self.pack.sha256, part))
+            for case_id in set(part) - put:
+                self.gallery.remove(case_id)
+
+    def _put(self, faces: GalleryFaces) -> set[int]:
+        """Put the templates of these faces into the gallery; returns their cases."""
+        if not len(faces):
+            return set()
+        ids, rows = templates(faces.case_ids, faces.vectors, np.array([template_weight(norm) for norm in faces.norms.tolist()]))
+        ends = [*np.searchsorted(faces.case_ids, ids)[1:].tolist(), len(faces)]
+        groups = []
+        start = 0
+        for end in ends:
+            groups.append(group_of(faces.birth_on[start], faces.missing_on[start], faces.taken_on[start:end]))
+            start = end
+        self.gallery.put_many(ids.tolist(), rows, self.pack.sha256, groups)
+        return set(ids.tolist())
+
+
+def group_of(birth_on: date | None, missing_on: date | None, taken_on: Iterable[date | None]) -> Group:
     """The age group of a case's photos: by the youngest photo's day, or by the day the child was lost; CHILD where unknown."""
-    days = [day for day in taken_on if day is not None] or [day for day in (fields.missing_on,) if day is not None]
-    if fields.birth_on is None or not days:
+    days = [day for day in taken_on if day is not None] or [day for day in (missing_on,) if day is not None]
+    if birth_on is None or not days:
         return Group.of_age(None)
-    return Group.of_age((min(days) - fields.birth_on).days / 365.25)
+    return Group.of_age((min(days) - birth_on).days / 365.25)

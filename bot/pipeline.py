@@ -68,4 +68,5 @@ def work(bot: Bot) -> tuple[tuple[StepReport, ...], int]:
     thanks.thank(bot)
     housekeeping.embed_past_photos(bot, bot.faces, PAST_PHOTOS_A_ROUND)
     bot.drift.keep(bot.store, bot.faces.pack.sha256)
+    bot.faces.keep_blocks(bot.store)
     return tuple(totals.values()), hits

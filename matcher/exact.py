@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.index import Groups, Ids, Rows, drawn, halved
-from matcher.nearest import Block, HalfRows, best_rows, block_rows, one_thread
+from matcher.nearest import Block, HalfRows, best_of_all, best_rows, block_rows, one_thread
 from matcher.places import Places
 
 HALF_FROM = 8_192
@@ -111,7 +111,11 @@ class ExactIndex:
         """Rows among which each probe's ``k`` best surely are."""
         half = self._half
         if half is None:
-            yield from best_rows(probes, self._wide_blocks(), k)
+            count = len(self._places)
+            if len(probes) == 1:
+                yield best_of_all(self._wide[:count] @ probes[0], k)
+            else:
+                yield from best_rows(probes, self._wide_blocks(), k)
             return
         one_thread()
         pool = _pool(self._threads) if self._threads > 1 and len(half) >= THREADS_FROM else None

@@ -134,21 +134,36 @@ class Gallery:
         self._index.put([case_id], row[None], [_NUMBER[group]])
         self.note([case_id])
 
-    def put_many(
-        self, case_ids: Sequence[int], templates: Vectors, pack_sha256: str, groups: Sequence[Group] | None = None
-    ) -> None:
+    def put_many(self, case_ids: Sequence[int], rows: Vectors, pack_sha256: str, groups: Sequence[Group] | None = None) -> None:
         """Add or replace many cases that have one ready unit vector each; for loading a large gallery at start.
 
         Raises:
             EngineError: as :meth:`put`.
         """
         self.check_pack(pack_sha256)
-        rows = self._checked(templates)
+        rows = self._checked(rows)
         numbers = [_NUMBER[group] for group in groups or [Group.CHILD] * len(rows)]
         if not len(rows) == len(case_ids) == len(numbers):
             raise EngineError(f"{len(case_ids)} cases but {len(rows)} templates and {len(numbers)} groups")
         self._index.put(case_ids, rows, numbers)
         self.note(case_ids)
+
+    def held(self, case_ids: Sequence[int]) -> tuple[NDArray[np.int64], Vectors, NDArray[np.uint8]]:
+        """Those of the cases that are there, as :meth:`put_held` takes them back: ids (ascending), templates, group numbers."""
+        return self._index.fetch(case_ids)
+
+    def put_held(
+        self, case_ids: NDArray[np.int64], rows: NDArray[np.float16], groups: NDArray[np.uint8], pack_sha256: str
+    ) -> None:
+        """Put cases back as :meth:`held` gave them.
+
+        Raises:
+            EngineError: as :meth:`put`.
+        """
+        self.check_pack(pack_sha256)
+        if len(case_ids):
+            self._index.put(case_ids.tolist(), self._checked(rows), groups.tolist())
+            self.note(case_ids.tolist())
 
     def remove(self, case_id: int) -> None:
         """Take a case out (closed, or erased), in O(dimension). Removing one that is not there is no error."""
@@ -230,7 +245,7 @@ class Gallery:
                 mend="embed the photos again with the pack in use (it goes on in the background after a change of models.pack)",
             )
 
-    def _checked(self, vectors: Vectors | Sequence[Vector]) -> Vectors:
+    def _checked(self, vectors: NDArray[np.floating] | Sequence[Vector]) -> Vectors:
         if len(vectors) == 0:
             raise EngineError("no face vector given")
         rows = np.ascontiguousarray(vectors, dtype=np.float32)
@@ -258,3 +273,32 @@ def template(vectors: Vectors | Sequence[Vector], weights: Sequence[float] | Non
         raise EngineError("the photos of this case contradict each other", mend="check that all of them show the same child")
     unit: Vector = np.ascontiguousarray(mean / length, dtype=np.float32)
     return unit
+
+
+def templates(case_ids: NDArray[np.int64], vectors: Vectors, weights: NDArray[np.floating]) -> tuple[NDArray[np.int64], Vectors]:
+    """:func:`template` of many cases at once.
+
+    Args:
+        case_ids: The case of each vector, ascending.
+        vectors: Unit vectors as rows.
+        weights: A positive weight for each.
+
+    Returns:
+        The cases, ascending, and a template for each.
+
+    Raises:
+        EngineError: as :func:`template`; the message names the case.
+    """
+    ids, first = np.unique(case_ids, return_index=True)
+    if not len(ids):
+        return ids, np.zeros((0, vectors.shape[1]), np.float32)
+    if not bool(np.all(weights > 0)):
+        raise EngineError(f"{len(vectors)} vectors need as many positive weights")
+    means = np.add.reduceat(vectors * np.asarray(weights, np.float32)[:, None], first, axis=0)
+    lengths = np.linalg.norm(means, axis=1, keepdims=True)
+    if bool((lengths < 1e-6).any()):
+        case_id = int(ids[int(lengths.argmin())])
+        raise EngineError(
+            f"the photos of case {case_id} contradict each other", mend="check that all of them show the same child"
+        )
+    return ids, np.ascontiguousarray(means / lengths, dtype=np.float32)

@@ -165,6 +165,13 @@ def one_thread() -> None:
     faiss.omp_set_num_threads(1)
 
 
+def best_of_all(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+    """Positions among which the ``k`` best scores are, exactly, ties included."""
+    if len(scores) <= k:
+        return np.arange(len(scores))
+    return np.flatnonzero(scores >= np.partition(scores, -k)[-k] - SLACK)
+
+
 def best_rows(queries: NDArray[np.float32], blocks: Iterator[Block], k: int) -> list[NDArray[np.int64]]:
     """Row numbers among which each query's ``k`` best are, exactly, ties included.
 

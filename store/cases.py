@@ -226,10 +226,22 @@ def registered_since(tx: Tx, registered_by: str, since: datetime) -> int:
 
 def changed_since(tx: Tx, seq: int) -> tuple[int, tuple[int, ...]]:
     """(the present sequence number, cases changed or erased after ``seq``): what an in-memory gallery has to take in."""
+    rows = changes(tx, seq)
+    return (rows[-1][1] if rows else seq), tuple(case_id for case_id, _ in rows)
+
+
+def changes(tx: Tx, seq: int, limit: int | None = None) -> list[tuple[int, int]]:
+    """(case, sequence number) of what was changed or erased after ``seq``, oldest first; the first ``limit`` of them."""
     changed = select(cases.c.id, cases.c.seq).where(cases.c.seq > seq)
     erased = select(removed_cases.c.case_id, removed_cases.c.seq).where(removed_cases.c.seq > seq)
-    rows = sorted(tx.execute(union_all(changed, erased)).all(), key=lambda row: int(row.seq))
-    return (rows[-1].seq if rows else seq), tuple(row.id for row in rows)
+    both = union_all(changed, erased).subquery()
+    query = select(both.c.id, both.c.seq).order_by(both.c.seq).limit(limit)
+    return [(row.id, row.seq) for row in tx.execute(query)]
+
+
+def present_seq(tx: Tx) -> int:
+    """The number of the last change; 0 before the first."""
+    return int(tx.execute(select(counters.c.value).where(counters.c.name == "cases")).scalar() or 0)
 
 
 def pending_reverse(tx: Tx, limit: int = 100) -> list[tuple[int, int]]:

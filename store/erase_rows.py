@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import case, delete, exists, insert, or_, select, update
 
-from store import cases, dialect
+from store import cases, dialect, gallery_blocks
 from store.faces import FACES_GONE
 from store.model import AlertState, MessageKind
 from store.session import Tx
@@ -84,6 +84,7 @@ def remove_photo_everywhere(tx: Tx, photo_id: int, counts: Counter[str]) -> None
     counts["case photos"] += tx.execute(delete(case_photos).where(case_photos.c.photo_id == photo_id)).rowcount
     for case_id in holding:
         cases.touch(tx, case_id)
+    gallery_blocks.forget(tx, holding)
     _remove_photos(tx, [photo_id], counts)
 
 
@@ -98,6 +99,7 @@ def remove_case(tx: Tx, case_id: int, counts: Counter[str]) -> None:
     counts["case photos"] += tx.execute(delete(case_photos).where(case_photos.c.case_id == case_id)).rowcount
     counts["cases"] += tx.execute(delete(case_table).where(case_table.c.id == case_id)).rowcount
     tx.execute(insert(removed_cases).values(case_id=case_id, seq=cases.next_seq(tx)))
+    gallery_blocks.forget(tx, [case_id])
     remove_unshown_photos(tx, held, counts)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Row, Select, select
 
 from store import cases, dialect
@@ -17,20 +19,25 @@ from store.model import Box, CaseState, FaceQuality
 from store.session import Tx
 from store.tables import case_faces, case_photos, photos
 from store.tables import cases as case_table
-from store.vault import Vector, open_vector, seal_vector
+from store.vault import open_vectors, seal_vector
 
 
 @dataclass(frozen=True, slots=True)
-class GalleryFace:
-    """A face of a verified case, for comparing inside the process and nothing else. ``vector``: unit length, float32."""
+class GalleryFaces:
+    """Faces of verified cases, for comparing inside the process and nothing else: one entry a face, by case and photo.
 
-    case_face_id: int
-    case_id: int
-    photo_id: int
-    quality: FaceQuality
-    norm: float
-    taken_on: date | None
-    vector: Vector = field(repr=False)
+    ``vectors`` are unit length, float32, shape (faces, dimension); ``norms`` those of the embeddings before that.
+    """
+
+    case_ids: NDArray[np.int64]
+    norms: NDArray[np.float64]
+    taken_on: tuple[date | None, ...]
+    birth_on: tuple[date | None, ...]
+    missing_on: tuple[date | None, ...]
+    vectors: NDArray[np.float32] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.case_ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +100,30 @@ def faces_of_case(tx: Tx, case_id: int, pack_sha256: str | None = None) -> list[
     return [_face(row) for row in tx.execute(query)]
 
 
-def gallery(tx: Tx, pack_sha256: str, case_ids: Sequence[int] | None = None) -> Iterator[GalleryFace]:
-    """Faces of VERIFIED cases for one pack, by case; ``case_ids`` narrows it to what :func:`store.cases.changed_since` named.
+def gallery(tx: Tx, pack_sha256: str, case_ids: Sequence[int] | None = None) -> GalleryFaces:
+    """Faces of VERIFIED cases for one pack; ``case_ids`` narrows it to what :func:`store.cases.changed_since` named.
 
     A case that was changed and gives no face here (closed, no longer verified) has left the gallery.
     """
-    query = _gallery_query(pack_sha256)
     if case_ids is None:
-        yield from _faces(tx, query)
-        return
+        return _faces(tx, tx.execute(_gallery_query(pack_sha256)).all(), pack_sha256)
+    rows: list[Row[Any]] = []
     for start in range(0, len(case_ids), 500):
-        yield from _faces(tx, query.where(case_table.c.id.in_(case_ids[start : start + 500])))
+        rows += tx.execute(_gallery_query(pack_sha256).where(case_table.c.id.in_(case_ids[start : start + 500]))).all()
+    rows.sort(key=lambda row: (row.case_id, row.case_photo_id))
+    return _faces(tx, rows, pack_sha256)
+
+
+def gallery_between(tx: Tx, pack_sha256: str, first: int, end: int) -> GalleryFaces:
+    """The same for all cases with ids from ``first`` up to, not including, ``end``."""
+    query = _gallery_query(pack_sha256).where(case_table.c.id >= first, case_table.c.id < end)
+    return _faces(tx, tx.execute(query).all(), pack_sha256)
+
+
+def blocks_of(tx: Tx, size: int) -> list[int]:
+    """Which spans of ``size`` case ids hold a VERIFIED case, by number."""
+    query = select(case_table.c.id // size).where(case_table.c.state == CaseState.VERIFIED.value).distinct()
+    return sorted(tx.execute(query).scalars())
 
 
 def embedded(tx: Tx, case_photo_id: int, pack_sha256: str) -> bool:
@@ -129,8 +149,9 @@ def faces_missing(tx: Tx, pack_sha256: str, limit: int = 100) -> list[CasePhoto]
 
 
 def _gallery_query(pack_sha256: str) -> Select[Any]:
+    columns = (case_faces.c.case_photo_id, case_faces.c.norm, case_faces.c.vector, case_photos.c.case_id, case_photos.c.taken_on)
     return (
-        select(case_faces, case_photos.c.case_id, case_photos.c.photo_id, case_photos.c.taken_on)
+        select(*columns, case_table.c.birth_on, case_table.c.missing_on)
         .join(case_photos, case_photos.c.id == case_faces.c.case_photo_id)
         .join(case_table, case_table.c.id == case_photos.c.case_id)
         .where(case_faces.c.pack_sha256 == pack_sha256, case_table.c.state == CaseState.VERIFIED.value)
@@ -138,10 +159,16 @@ def _gallery_query(pack_sha256: str) -> Select[Any]:
     )
 
 
-def _faces(tx: Tx, query: Select[Any]) -> Iterator[GalleryFace]:
-    for row in tx.execute(query):
-        vector = open_vector(tx.vault, row.vector, context(row))
-        yield GalleryFace(row.id, row.case_id, row.photo_id, FaceQuality(row.quality), row.norm, row.taken_on, vector)
+def _faces(tx: Tx, rows: Sequence[Row[Any]], pack_sha256: str) -> GalleryFaces:
+    sealed = [(row.vector, _context(row.case_photo_id, pack_sha256)) for row in rows]
+    return GalleryFaces(
+        case_ids=np.array([row.case_id for row in rows], np.int64),
+        norms=np.array([row.norm for row in rows], np.float64),
+        taken_on=tuple(row.taken_on for row in rows),
+        birth_on=tuple(row.birth_on for row in rows),
+        missing_on=tuple(row.missing_on for row in rows),
+        vectors=open_vectors(tx.vault, sealed),
+    )
 
 
 def context(row: Row[Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Column, Row, Table, func, select, update
 
-from store import faces, gallery, people
+from store import faces, gallery, gallery_blocks, people
 from store.photos import PhotoFiles
 from store.session import Store, Tx
 from store.tables import case_faces, secrets, users
@@ -61,6 +61,8 @@ def rotate(store: Store, files: PhotoFiles, on_progress: Callable[[Progress], No
         for progress in _rotate_table(store, place):
             on_progress(progress)
             told[place.what] = progress.resealed
+    with store.write("keys.rotated") as tx:
+        gallery_blocks.forget_all(tx)  # derived: made anew, with the present key, by the running bot
     for progress in _rotate_files(files):
         on_progress(progress)
         told[progress.what] = progress.resealed

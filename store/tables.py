@@ -349,6 +349,15 @@ case_faces = Table(
     Index("ix_case_faces_pack", "pack_sha256", "id"),
 )
 
+gallery_blocks = Table(
+    "gallery_blocks",
+    metadata,
+    Column("pack_sha256", Word(64), primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("sealed", Blob, nullable=False),
+)
+
 # --- candidates and leads ---------------------------------------------------------------------------------------
 
 candidates = Table(

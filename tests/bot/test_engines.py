@@ -82,7 +82,7 @@ def test_a_change_of_engine_embeds_the_past_anew_and_finds_the_same(
         with bot.store.read() as tx:
             assert faces.unscanned(tx, bot.faces.pack.sha256, 10) == []
             assert len(list(faces.vectors(tx, first))) == len(list(faces.vectors(tx, bot.faces.pack.sha256))) == 1
-            assert len(list(gallery.gallery(tx, bot.faces.pack.sha256))) == len(list(gallery.gallery(tx, first))) == 2
+            assert len(gallery.gallery(tx, bot.faces.pack.sha256)) == len(gallery.gallery(tx, first)) == 2
         tools.register(bot, key="b", name="Demo case B")
         tools.settle(bot)
         with bot.store.read() as tx:

@@ -16,7 +16,7 @@ import pytest
 
 import matcher
 import store as store_package
-from store import audit, backup, cases, faces, gallery, media, photos, posts, status
+from store import audit, backup, cases, faces, gallery, gallery_blocks, media, photos, posts, status
 from store.cases import CaseFields
 from store.model import Author, Box, FaceQuality, Media, Post, Stream, StreamKind
 from store.photos import PhotoFiles
@@ -48,7 +48,7 @@ def _vector_fields() -> Iterator[tuple[str, dataclasses.Field]]:
 def test_no_dataclass_prints_a_vector():
     """Whatever carries a vector leaves it out of its repr, so that no log line or traceback can show it."""
     found = dict(_vector_fields())
-    assert {"store.faces.FaceVector.vector", "store.gallery.GalleryFace.vector"} <= set(found)
+    assert {"store.faces.FaceVector.vector", "store.gallery.GalleryFaces.vectors"} <= set(found)
     assert [name for name, field in found.items() if field.repr] == []
 
 
@@ -89,6 +89,8 @@ def filled(tmp_path, vectors):
         gallery.save_case_face(tx, cases.add_photo(tx, case.id, held.id).id, "pack", PACK, _Face(vectors[1]))
         cases.verify(tx, case.id, "second", "A-1")
         audit.append(tx, "second", "case.verified", case.ref)
+        kept = gallery_blocks.Block(np.array([case.id]), np.array([1], np.uint8), vectors[1][None].astype(np.float16))
+        gallery_blocks.write(tx, PACK, 0, cases.present_seq(tx), kept)
     yield opened
     opened.close()
 
@@ -111,7 +113,7 @@ def test_no_file_and_no_figure_holds_a_vector(filled, tmp_path, vectors):
     filled.checkpoint()
     with filled.read() as tx:
         told = [status.figures(tx), cases.listing(tx), faces.faces_of_photo(tx, 1), gallery.faces_of_case(tx, 1, PACK)]
-        told += [list(faces.vectors(tx, PACK)), list(gallery.gallery(tx, PACK)), audit.listing(tx)]
+        told += [list(faces.vectors(tx, PACK)), gallery.gallery(tx, PACK), gallery_blocks.read(tx, PACK, 0), audit.listing(tx)]
     everything = repr(told).encode() + b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert [sign for sign in _signs(vectors) if sign in everything] == []
 

@@ -172,14 +172,18 @@ def test_only_verified_cases_are_in_the_gallery(store, make_photo, make_face):
         case = cases.add(tx, CHILD, "family")
         photo = cases.add_photo(tx, case.id, make_photo(tx).id, date(2009, 1, 1), face_index=1)
         gallery.save_case_face(tx, photo.id, "pack", PACK, make_face())
-        assert list(gallery.gallery(tx, PACK)) == []
+        assert len(gallery.gallery(tx, PACK)) == 0
         cases.verify(tx, case.id, "second", "A-1")
-        (face,) = gallery.gallery(tx, PACK)
-        assert (face.case_id, face.taken_on) == (case.id, date(2009, 1, 1))
-        assert list(gallery.gallery(tx, OTHER)) == []
-        assert list(gallery.gallery(tx, PACK, case_ids=[])) == []
+        held = gallery.gallery(tx, PACK)
+        assert (held.case_ids.tolist(), held.taken_on) == ([case.id], (date(2009, 1, 1),))
+        between = gallery.gallery_between(tx, PACK, case.id, case.id + 1)
+        assert np.array_equal(between.vectors, held.vectors)
+        assert len(gallery.gallery_between(tx, PACK, 0, case.id)) == 0
+        assert gallery.blocks_of(tx, 1) == [case.id]
+        assert len(gallery.gallery(tx, OTHER)) == 0
+        assert len(gallery.gallery(tx, PACK, case_ids=[])) == 0
         cases.close(tx, case.id, "official", "found", "DNA 12")
-        assert list(gallery.gallery(tx, PACK)) == []
+        assert len(gallery.gallery(tx, PACK)) == 0
         with pytest.raises(BadInput):
             cases.close(tx, case.id, "official", "again")
         with pytest.raises(BadInput):

@@ -93,7 +93,7 @@ QUERIES = {
     "changed cases": lambda tx: cases.changed_since(tx, 1),
     "cases to search back": lambda tx: cases.pending_reverse(tx),
     "verified cases": lambda tx: cases.listing(tx),
-    "gallery of some cases": lambda tx: list(gallery.gallery(tx, PACK, [1])),
+    "gallery of some cases": lambda tx: gallery.gallery(tx, PACK, [1]),
     "next message": lambda tx: alerts.claim_next(tx, "weibo", tx.now, 60),
     "unknown messages": lambda tx: alerts.unknowns(tx, "weibo", tx.now),
     "expired leases": lambda tx: alerts.expired_leases(tx, tx.now),
