@@ -14,7 +14,7 @@ from store.model import CaseState
 from store.refs import new_ref, tidy_ref
 from store.session import Due, DueKind, Tx
 from store.tables import case_photos, cases, photos, removed_cases
-from store.tally import next_number, tally
+from store.tally import last_number, next_number, tally
 from store.tombstones import Kind, Tombstones
 
 
@@ -241,7 +241,7 @@ def changes(tx: Tx, seq: int, limit: int | None = None) -> list[tuple[int, int]]
 
 def present_seq(tx: Tx) -> int:
     """The number of the last change; 0 before the first."""
-    return int(tx.execute(select(counters.c.value).where(counters.c.name == "cases")).scalar() or 0)
+    return last_number(tx, "cases")
 
 
 def pending_reverse(tx: Tx, limit: int = 100) -> list[tuple[int, int]]:

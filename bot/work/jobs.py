@@ -78,6 +78,7 @@ def _match(bot: Bot, key: str, line: Line) -> None:
     one_post(bot, Step.EXTRACTED, match, int(key))
     if bot.drift.waiting >= DRIFT_KEPT_EVERY:
         bot.drift.keep(bot.store, bot.faces.pack.sha256)
+        bot.faces.keep_blocks(bot.store)
 
 
 def _decide(bot: Bot, key: str, line: Line) -> None:
