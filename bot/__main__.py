@@ -19,6 +19,7 @@ from bot.commands import (
     postgres,
     screenshots,
     sightings,
+    store,
     supply,
     tracks,
     worker,
@@ -50,6 +51,7 @@ def build() -> typer.Typer:
         ("tracks", tracks),
         ("models", models),
         ("postgres", postgres),
+        ("store", store),
         ("supply", supply),
     ):
         app.add_typer(module.app, name=name)

@@ -386,11 +386,16 @@ def _platform_modules(path: Path, settings: Settings) -> dict[str, PlatformModul
     return modules
 
 
+def database_url(url: str, base: Path) -> str:
+    """``url`` with a SQLite file's path taken from ``base``."""
+    if url.startswith("sqlite:///") and not url.startswith("sqlite:////"):
+        return f"sqlite:///{base / url.removeprefix('sqlite:///')}"
+    return url
+
+
 def _absolute(settings: Settings, base: Path) -> Settings:
     """Resolve every folder against the settings file's own folder."""
-    url = settings.store.url
-    if url.startswith("sqlite:///") and not url.startswith("sqlite:////"):
-        url = f"sqlite:///{base / url.removeprefix('sqlite:///')}"
+    url = database_url(settings.store.url, base)
     return settings.model_copy(
         update={
             "store": settings.store.model_copy(

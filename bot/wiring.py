@@ -23,7 +23,7 @@ from matcher import packs
 from matcher.calibrate import BandTargets
 from matcher.engines.base import Engine, EngineSettings
 from matcher.engines.loading import load as load_engine
-from store import keys, platform_states, recognition
+from store import keys, moving, platform_states, recognition
 from store.errors import PlatformError, SettingsError, StoreError
 from store.model import Clock
 from store.photos import PhotoFiles
@@ -67,6 +67,7 @@ def open_store(loaded: Loaded, clock: Clock = utc_now, *, migrate: bool = False)
     elif state != "current":
         fix = "run: suishoupai migrate" if state == "old" else "run the newer version of this program that made it"
         raise StoreError(f"the database's tables are {state} for this program", mend=fix)
+    moving.refuse_half(store)
     check_store_key(store)
     if loaded.settings.work.mode == "shared":
         _share_work(store, fresh=migrate or state == "empty")

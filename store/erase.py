@@ -226,6 +226,13 @@ def log_path(store: Store, files: PhotoFiles) -> Path:
     return beside.with_name(beside.name + ".erasures")
 
 
+def carry_log(source: Store, target: Store, files: PhotoFiles) -> None:
+    """An installation moved to another database takes its list along (lines that stand there already do no harm)."""
+    before, after = log_path(source, files), log_path(target, files)
+    if before.exists() and before != after:
+        _log(after, list(_read_log(before)))
+
+
 def _log(path: Path, macs: list[tuple[str, Kind]]) -> None:
     """Written before the commit: a line too many erases nothing that was not asked for, a line too few would bring it back."""
     try:

@@ -36,6 +36,10 @@ class StoreError(SuishoupaiError):
     """The database or the photo folder failed (locked, full, read-only, wrong schema)."""
 
 
+class Occupied(StoreError):
+    """Another process holds the one place (of a running bot, say) on this database; the message names it."""
+
+
 class Damaged(StoreError):
     """One stored thing is damaged, what stands beside it is whole: its post is set aside, and the round goes on."""
 

@@ -58,7 +58,7 @@ def _open(config: Path) -> Iterator[tuple[Store, PhotoFiles]]:
 
 
 @contextmanager
-def _bar(quiet: bool) -> Iterator[copies.Progress]:
+def bar(quiet: bool) -> Iterator[copies.Progress]:
     """A progress bar that a step tells (what, done, total)."""
     with Progress(console=err, disable=quiet or not err.is_terminal, transient=True) as progress:
         tasks: dict[str, int] = {}
@@ -77,7 +77,7 @@ def backup(
     as_json: JsonOption = False,
 ) -> None:
     """Write a consistent backup while the bot runs. The key is not in it: keep that apart."""
-    with _open(config) as (store, files), _bar(as_json) as told:
+    with _open(config) as (store, files), bar(as_json) as told:
         manifest = copies.backup(store, files, folder, told)
     if as_json:
         emit_json(manifest)
@@ -93,7 +93,7 @@ def restore(
     """Verify a backup and bring it back to where the settings point; no database may be there yet."""
     loaded = load_settings(config)
     store = Store(loaded.settings.store.url, utc_now, open_keys(loaded).vault)
-    with _bar(as_json) as told:
+    with bar(as_json) as told:
         done = copies.restore(folder, store, open_files(loaded.settings, store), told)
     store.close()
     if as_json:
@@ -208,7 +208,7 @@ def keys_rotate(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = Fal
     loaded = load_settings(config)
     opened = key_ring.open_vault(loaded.secrets.get(key_ring.ENVIRONMENT), loaded.settings.store.key_file, accept_plain=True)
     store = Store(loaded.settings.store.url, utc_now, opened.vault)
-    with _bar(as_json) as told:
+    with bar(as_json) as told:
         done = rotate.rotate(store, open_files(loaded.settings, store), lambda step: told(step.what, step.done, step.total))
     store.close()
     if as_json:

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, event, text
+from sqlalchemy import Table, create_engine, event, text
 from sqlalchemy.engine import URL, Connection
 
 from store.dialect.base import DEADLINE_S
-from store.errors import StoreError
+from store.errors import Occupied, StoreError
 
 OLDEST = 15
 CONNECT_S = 5
@@ -79,7 +79,7 @@ class Postgresql:
             connection.detach()
             take = text(f"SELECT pg_try_advisory_lock{'_shared' if together else ''}(:space, hashtext(:name))")
             if not connection.execute(take, _key(name)).scalar_one():
-                raise StoreError(
+                raise Occupied(
                     f"another {name} already runs on this database ({_holder(connection, name)})",
                     mend="stop it first; two would say everything twice",
                 )
@@ -165,3 +165,28 @@ def about(connection: Connection) -> dict[str, str]:
         "pool": f"{POOL} kept, {2 * POOL} at most",
         "pgvector": row.vector or "not made in this database",
     }
+
+
+def insert_many(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """COPY: three times as fast as INSERT, and it takes rows of any number."""
+    names = [column.name for column in table.columns]
+    kind = connection.dialect
+    ready = {column.name: column.type.dialect_impl(kind).bind_processor(kind) for column in table.columns}
+    listed = ", ".join(connection.dialect.identifier_preparer.quote(name) for name in names)
+    driver = connection.connection.driver_connection
+    assert driver is not None  # a connection in a transaction has one
+    with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} ({listed}) FROM STDIN") as copied:
+        for row in rows:
+            copied.write_row([row[name] if (make := ready[name]) is None else make(row[name]) for name in names])
+
+
+def set_sequences(connection: Connection, tables: Iterable[Table]) -> None:
+    """Set each table's sequence behind its highest number."""
+    for table in tables:
+        column = table.autoincrement_column
+        if column is None:
+            continue
+        named = connection.execute(text("SELECT pg_get_serial_sequence(:t, :c)"), {"t": table.name, "c": column.name}).scalar()
+        if named is not None:
+            highest = f"coalesce(max({column.name}), 1), max({column.name}) IS NOT NULL"
+            connection.execute(text(f"SELECT setval('{named}', {highest}) FROM {table.name}"))

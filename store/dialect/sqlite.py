@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL, Connection
 
 from store.busy import begin_writing
 from store.dialect.base import DEADLINE_S
-from store.errors import StoreError
+from store.errors import Occupied, StoreError
 
 try:
     import fcntl
@@ -128,7 +128,7 @@ def _take(descriptor: int, path: Path, name: str, *, together: bool) -> None:
             fcntl.flock(descriptor, (fcntl.LOCK_SH if together else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError as error:
         holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
-        raise StoreError(
+        raise Occupied(
             f"another {name} already runs on this database (process {holder}, lock {path})",
             mend="stop it first; two would say everything twice",
         ) from error
