@@ -83,8 +83,13 @@ class LocalServer(Server):
         Raises:
             StoreError: the package is not installed, or the server does not start.
         """
-        self._open(None)
+        self.start_again()
         return self.make(NAME)
+
+    def start_again(self) -> str:
+        """:meth:`start` for a server that has its database already; returns its URL."""
+        self._open(None)
+        return self.url(NAME)
 
     def stop(self) -> bool:
         """Stop the server; False where none ran."""
@@ -118,7 +123,9 @@ class LocalServer(Server):
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._running = package.get_server(self.folder, cleanup_mode=leave)
-        except (OSError, subprocess.SubprocessError, AssertionError) as error:
+            if not self.is_running():  # this process started it before, and it was stopped since
+                self._running.ensure_postgres_running()
+        except (OSError, subprocess.SubprocessError, AssertionError, RuntimeError) as error:
             raise StoreError(
                 f"no PostgreSQL server starts in {self.folder}: {error}",
                 mend=f"see {self.folder / 'log'}; inside root's home no server can run",

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Table, create_engine, event, text
+from sqlalchemy import Engine, Table, create_engine, event, text
 from sqlalchemy.engine import URL, Connection
+from sqlalchemy.exc import DBAPIError
 
 from store.dialect.base import DEADLINE_S
 from store.errors import Occupied, StoreError
@@ -26,6 +29,9 @@ POOL = 10
 """Connections a process keeps; it opens as many again under load, and lets them go."""
 IDLE_IN_TRANSACTION_S = 300
 """A transaction whose process stands still this long is ended by the server: it would hold up every other writer."""
+
+LOOK_S = 5.0
+"""How often whoever holds a place makes sure that its connection still stands."""
 
 _SPACE = 0x73736870
 """First half of every advisory lock's number: the project's own ("sshp"), beside other programs on the same database."""
@@ -63,7 +69,8 @@ class Postgresql:
             isolation_level="READ COMMITTED",
         )
         event.listen(self.engine, "connect", _check)
-        event.listen(self.engine, "begin", _begin)
+        event.listen(self.engine, "begin", self._begin)
+        self._places: list[_Place] = []
 
     def is_there(self) -> bool:
         """A server is asked, not looked for."""
@@ -75,15 +82,22 @@ class Postgresql:
     @contextmanager
     def hold(self, name: str, *, together: bool = False) -> Iterator[None]:
         """Hold a session's advisory lock on a connection of its own; the server frees it when that connection ends."""
-        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT", apart=True) as connection:
-            connection.detach()
-            take = text(f"SELECT pg_try_advisory_lock{'_shared' if together else ''}(:space, hashtext(:name))")
-            if not connection.execute(take, _key(name)).scalar_one():
-                raise Occupied(
-                    f"another {name} already runs on this database ({_holder(connection, name)})",
-                    mend="stop it first; two would say everything twice",
-                )
+        place = _Place(self.engine, name, together=together)
+        place.take()
+        self._places.append(place)
+        try:
             yield
+        finally:
+            self._places.remove(place)
+            place.leave()
+
+    def _begin(self, connection: Connection) -> None:
+        options = connection.get_execution_options()
+        if options.get("writes"):
+            for place in self._places:
+                place.keep()
+            shared = "_shared" if options.get("beside") else ""
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock{shared}({_SPACE}, {_WRITERS})")
 
     def checkpoint(self) -> None:
         """Nothing: the server writes its log into its files by itself, and vacuums what was erased."""
@@ -113,11 +127,59 @@ def _check(connection: Any, _record: object) -> None:
         raise StoreError(f"the database is encoded in {encoding}", mend="createdb --encoding=UTF8 --template=template0 NAME")
 
 
-def _begin(connection: Connection) -> None:
-    options = connection.get_execution_options()
-    if options.get("writes"):
-        shared = "_shared" if options.get("beside") else ""
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock{shared}({_SPACE}, {_WRITERS})")
+class _Place:
+    """A session's advisory lock on a connection of its own. Where that connection breaks (the server was started anew) the lock
+    is gone: whoever relies on it takes it again before its next write, or learns that another has it."""
+
+    def __init__(self, engine: Engine, name: str, *, together: bool) -> None:
+        self._engine = engine
+        self._name = name
+        self._try = text(f"SELECT pg_try_advisory_lock{'_shared' if together else ''}(:space, hashtext(:name))")
+        self._connection: Connection | None = None
+        self._looked_at = 0.0
+        self._guard = threading.Lock()
+
+    def take(self) -> None:
+        """Take the lock.
+
+        Raises:
+            Occupied: another connection has it.
+        """
+        connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        connection.detach()
+        if not connection.execute(self._try, _key(self._name)).scalar_one():
+            held_by = _holder(connection, self._name)
+            connection.close()
+            raise Occupied(
+                f"another {self._name} already runs on this database ({held_by})",
+                mend="stop it first; two would say everything twice",
+            )
+        self._connection, self._looked_at = connection, time.monotonic()
+
+    def keep(self) -> None:
+        """Make sure, now and then, that the lock is still held; take it again where its connection broke.
+
+        Raises:
+            Occupied: another process took it meanwhile.
+        """
+        with self._guard:
+            if self._connection is not None and time.monotonic() - self._looked_at < LOOK_S:
+                return
+            try:
+                if self._connection is not None:
+                    self._connection.execute(text("SELECT 1"))
+                    self._looked_at = time.monotonic()
+                    return
+            except DBAPIError:
+                self.leave()
+            self.take()
+
+    def leave(self) -> None:
+        """Give the lock up, by closing its connection."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(DBAPIError):
+                connection.close()
 
 
 def transaction(*, writes: bool, beside: bool) -> dict[str, Any]:
