@@ -103,7 +103,7 @@ def open_lead(tx: Tx, sighting_id: int, case_id: int, *, candidate_id: int | Non
     if number is not None:
         _note(tx, number, None, LeadState.NEW, who, why, None)
     query = select(leads).where(leads.c.sighting_id == sighting_id, leads.c.case_id == case_id)
-    return _lead(tx.execute(query).one())
+    return of_row(tx.execute(query).one())
 
 
 def move(tx: Tx, lead_id: int, to: LeadState, *, who: str, why: str, record: Record | None = None) -> Lead:
@@ -133,7 +133,7 @@ def get(tx: Tx, lead_id: int) -> Lead:
     row = tx.execute(select(leads).where(leads.c.id == lead_id)).first()
     if row is None:
         raise NotFound(f"no lead is stored as number {lead_id}")
-    return _lead(row)
+    return of_row(row)
 
 
 def history(tx: Tx, lead_id: int) -> list[LeadEvent]:
@@ -171,7 +171,7 @@ def listing(
         query = query.where(leads.c.sighting_id == sighting_id)
     if before is not None:
         query = query.where(leads.c.id < before)
-    return [_lead(row) for row in tx.execute(query)]
+    return [of_row(row) for row in tx.execute(query)]
 
 
 def counts(tx: Tx) -> dict[LeadState, int]:
@@ -194,5 +194,6 @@ def _note(tx: Tx, lead_id: int, before: LeadState | None, after: LeadState, who:
     )
 
 
-def _lead(row: Row[Any]) -> Lead:
+def of_row(row: Row[Any]) -> Lead:
+    """A row of the table as a lead; for the query modules of ``store``."""
     return Lead(row.id, row.sighting_id, row.case_id, row.candidate_id, LeadState(row.state), row.created_at, row.updated_at)

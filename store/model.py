@@ -115,6 +115,8 @@ class Malformed:
 class StreamKind(StrEnum):
     HASHTAG = "hashtag"
     MENTIONS = "mentions"
+    REPLIES = "replies"
+    """Answers to what the bot said, where the platform lists them apart from mentions."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 
+from store.cases import Case
+from store.cases import several as several_cases
 from store.leads import Lead
-from store.leads import get as get_lead
+from store.leads import of_row as lead_of_row
 from store.model import LeadState
 from store.session import Tx
-from store.sightings import Sighting, SightingFilter, get
+from store.sightings import Sighting, SightingFilter, get, lies_in, of_row
+from store.sightings import several as several_sightings
 from store.tables import leads, posts, sightings
 
 
@@ -27,6 +30,15 @@ class Found:
     sighting: Sighting
     platform: str
     posted_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundLead:
+    """A lead with what a list shows of its sighting and its case."""
+
+    lead: Lead
+    sighting: Sighting
+    case: Case
 
 
 def search(tx: Tx, narrow: SightingFilter, *, limit: int = 50, before: int | None = None) -> list[Found]:
@@ -41,8 +53,9 @@ def search(tx: Tx, narrow: SightingFilter, *, limit: int = 50, before: int | Non
     if before is not None:
         query = query.where((posts.c.id if narrow.platform else sightings.c.post_id) < before)
     if narrow.adcode_prefix:
-        low = narrow.adcode_prefix
-        query = query.where(sightings.c.adcode >= low.ljust(6, "0"), sightings.c.adcode <= low.ljust(6, "9"))
+        query = query.where(lies_in((narrow.adcode_prefix,)))
+    if narrow.within is not None:
+        query = query.where(lies_in(narrow.within))
     if narrow.seen_since is not None:
         query = query.where(sightings.c.seen_to >= narrow.seen_since)
     if narrow.seen_until is not None:
@@ -51,28 +64,23 @@ def search(tx: Tx, narrow: SightingFilter, *, limit: int = 50, before: int | Non
         query = query.where(sightings.c.state == narrow.state.value)
     if not narrow.with_duplicates:
         query = query.where(sightings.c.duplicate_of.is_(None))
-    return [_found(tx, int(number)) for number in tx.execute(query).scalars().all()]
+    return _page(tx, tx.execute(query).scalars().all())
 
 
-def _found(tx: Tx, sighting_id: int) -> Found:
-    sighting = get(tx, sighting_id)
-    row = tx.execute(select(posts.c.platform, posts.c.posted_at).where(posts.c.id == sighting.post_id)).one()
-    return Found(sighting, row.platform, row.posted_at)
+def _page(tx: Tx, ids: Sequence[int]) -> list[Found]:
+    page = (
+        select(sightings, posts.c.platform, posts.c.posted_at)
+        .join(posts, posts.c.id == sightings.c.post_id)
+        .where(sightings.c.id.in_(ids))
+        .order_by(sightings.c.post_id.desc())
+    )
+    return [Found(of_row(row), row.platform, row.posted_at) for row in tx.execute(page)]
 
 
-def by_division(tx: Tx, prefix: str = "") -> dict[str, int]:
-    """How many sightings lie in each province (two digits), or in each prefecture (four digits) of the province ``prefix``."""
-    digits = 4 if prefix else 2
-    place = func.substr(sightings.c.adcode, 1, digits).label("place")
-    query = select(place, func.count().label("n")).where(sightings.c.adcode.is_not(None))
-    if prefix:
-        query = query.where(sightings.c.adcode >= prefix.ljust(6, "0"), sightings.c.adcode <= prefix.ljust(6, "9"))
-    return {row.place: row.n for row in tx.execute(query.group_by(place))}
-
-
-def without_place(tx: Tx) -> int:
-    """How many sightings have no division yet."""
-    return int(tx.execute(select(func.count()).select_from(sightings).where(sightings.c.adcode.is_(None))).scalar_one())
+def by_adcode(tx: Tx) -> dict[str | None, int]:
+    """How many sightings lie in each division; under None those without a place."""
+    query = select(sightings.c.adcode, func.count().label("n")).group_by(sightings.c.adcode)
+    return {row.adcode: row.n for row in tx.execute(query)}
 
 
 def between(tx: Tx, bounds: list[datetime]) -> list[int]:
@@ -91,19 +99,32 @@ def same_photo(tx: Tx, sighting: Sighting) -> list[Sighting]:
     return [get(tx, number) for number in (first, *repeats) if number != sighting.id]
 
 
-_OPEN = tuple(state.value for state in LeadState if state not in (LeadState.RULED_OUT, LeadState.CONFIRMED, LeadState.CLOSED))
+OPEN = tuple(state for state in LeadState if state not in (LeadState.RULED_OUT, LeadState.CONFIRMED, LeadState.CLOSED))
+"""States of a lead that somebody still has to do something about."""
 
 
-def leads_in(tx: Tx, prefixes: Sequence[str], *, limit: int = 50) -> list[Lead]:
-    """Open leads whose sightings lie in any of these divisions ("44", "4403", "440303"), newest first."""
-    if not prefixes:
-        return []
-    here = or_(*(sightings.c.adcode.between(low.ljust(6, "0"), low.ljust(6, "9")) for low in prefixes))
-    query = (
-        select(leads.c.id)
-        .join(sightings, sightings.c.id == leads.c.sighting_id)
-        .where(leads.c.state.in_(_OPEN), here)
-        .order_by(leads.c.id.desc())
-        .limit(limit)
-    )
-    return [get_lead(tx, int(number)) for number in tx.execute(query).scalars().all()]
+def leads_in(
+    tx: Tx, within: Sequence[str] | None, states: Sequence[LeadState] = (), *, limit: int = 50, before: int | None = None
+) -> list[FoundLead]:
+    """Leads in any of ``states`` (none given: all), newest first, whose sightings lie in any of these divisions ("44",
+    "4403", "440303"); None is everywhere, none of them is nowhere."""
+    query = select(leads).order_by(leads.c.id.desc()).limit(limit)
+    if states:
+        query = query.where(leads.c.state.in_([state.value for state in states]))
+    if before is not None:
+        query = query.where(leads.c.id < before)
+    if within is not None:
+        query = query.join(sightings, sightings.c.id == leads.c.sighting_id).where(lies_in(within))
+    found = [lead_of_row(row) for row in tx.execute(query)]
+    seen = several_sightings(tx, [lead.sighting_id for lead in found])
+    about = several_cases(tx, [lead.case_id for lead in found])
+    return [FoundLead(lead, seen[lead.sighting_id], about[lead.case_id]) for lead in found]
+
+
+def count_leads_in(tx: Tx, within: Sequence[str] | None) -> dict[LeadState, int]:
+    """How many leads stand in each state, in the divisions that :func:`leads_in` would list."""
+    query = select(leads.c.state, func.count().label("n")).group_by(leads.c.state)
+    if within is not None:
+        query = query.join(sightings, sightings.c.id == leads.c.sighting_id).where(lies_in(within))
+    told = {row.state: row.n for row in tx.execute(query)}
+    return {state: told.get(state.value, 0) for state in LeadState}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import ColumnElement, Row, false, insert, or_, select, update
 
 from store import codec
 from store.errors import NotFound
@@ -48,9 +48,11 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class SightingFilter:
-    """What a list of sightings is narrowed to. ``adcode_prefix`` takes a whole province ("44") or prefecture ("4403")."""
+    """What a list of sightings is narrowed to. ``adcode_prefix`` takes a whole province ("44") or prefecture ("4403");
+    ``within`` are the prefixes of a reader's divisions; None is everywhere, none of them is nowhere."""
 
     adcode_prefix: str = ""
+    within: tuple[str, ...] | None = None
     seen_since: datetime | None = None
     seen_until: datetime | None = None
     platform: str = ""
@@ -122,32 +124,38 @@ def get(tx: Tx, key: int | str) -> Sighting:
     row = tx.execute(select(sightings).where(column == value)).first()
     if row is None:
         raise NotFound(f"no sighting is stored as {key}", mend="list them with: suishoupai sightings list")
-    return _sighting(row)
+    return of_row(row)
+
+
+def several(tx: Tx, ids: Iterable[int]) -> dict[int, Sighting]:
+    """The sightings of these rows, in one query (for the page of a list: a few hundred at most)."""
+    return {row.id: of_row(row) for row in tx.execute(select(sightings).where(sightings.c.id.in_(set(ids))))}
 
 
 def of_post(tx: Tx, post_row: int) -> Sighting | None:
     """The sighting of a post, if it has one."""
     row = tx.execute(select(sightings).where(sightings.c.post_id == post_row)).first()
-    return None if row is None else _sighting(row)
+    return None if row is None else of_row(row)
 
 
 def showing(tx: Tx, photo_ids: Sequence[int]) -> list[Sighting]:
     """The sightings whose posts show any of these photos, oldest first."""
     shown = select(media.c.post_id).where(media.c.photo_id.in_(list(photo_ids)))
     query = select(sightings).where(sightings.c.post_id.in_(shown)).order_by(sightings.c.id)
-    return [_sighting(row) for row in tx.execute(query)]
+    return [of_row(row) for row in tx.execute(query)]
 
 
 def listing(tx: Tx, narrow: SightingFilter | None = None, *, limit: int = 50, before: int | None = None) -> list[Sighting]:
     """Sightings, newest first; ``before`` (a row number) goes on where an earlier page ended."""
     narrow = narrow or SightingFilter()
-    query = select(sightings).order_by(sightings.c.id.desc()).limit(limit)
+    # Only the page's own rows are read whole: what narrows to a division is answered by its index alone.
+    query = select(sightings.c.id).order_by(sightings.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(sightings.c.id < before)
     if narrow.adcode_prefix:
-        # A range instead of LIKE: it uses the index on every database and reads no wildcard out of the input.
-        low = narrow.adcode_prefix
-        query = query.where(sightings.c.adcode >= low.ljust(6, "0"), sightings.c.adcode <= low.ljust(6, "9"))
+        query = query.where(lies_in((narrow.adcode_prefix,)))
+    if narrow.within is not None:
+        query = query.where(lies_in(narrow.within))
     if narrow.seen_since is not None:
         query = query.where(sightings.c.seen_to >= narrow.seen_since)
     if narrow.seen_until is not None:
@@ -158,7 +166,15 @@ def listing(tx: Tx, narrow: SightingFilter | None = None, *, limit: int = 50, be
         query = query.where(sightings.c.state == narrow.state.value)
     if not narrow.with_duplicates:
         query = query.where(sightings.c.duplicate_of.is_(None))
-    return [_sighting(row) for row in tx.execute(query)]
+    page = select(sightings).where(sightings.c.id.in_(query)).order_by(sightings.c.id.desc())
+    return [of_row(row) for row in tx.execute(page)]
+
+
+def lies_in(prefixes: Sequence[str]) -> ColumnElement[bool]:
+    """Whether a sighting lies in any of these divisions ("44", "4403", "440303"), none of them: nowhere; for the query modules
+    of ``store``."""
+    # A range instead of LIKE: it uses the index on every database and reads no wildcard out of the input.
+    return or_(false(), *(sightings.c.adcode.between(low.ljust(6, "0"), low.ljust(6, "9")) for low in prefixes))
 
 
 def _set(tx: Tx, sighting_id: int, **values: Any) -> None:
@@ -186,7 +202,8 @@ def _when_out(when: When) -> dict[str, Any]:
     }
 
 
-def _sighting(row: Row[Any]) -> Sighting:
+def of_row(row: Row[Any]) -> Sighting:
+    """A row of the table as a sighting; for the query modules of ``store``."""
     where = Where(
         row.adcode, row.place, tuple(row.alternatives), Certainty(row.where_certainty), codec.evidence_in(row.where_evidence)
     )

@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from bot import log
+from bot.console import counted
 from bot.console.i18n import Words, words
 from bot.console.parts import Forbidden, NavEntry, Parts
 from bot.console.render import Templates, render
@@ -74,6 +75,7 @@ def create_app(parts: Parts, pages: Sequence[str] = PAGES) -> Starlette:
         exception_handlers={HTTPException: _on_http, SuishoupaiError: _on_error, Exception: _on_fault},
     )
     app.state.parts = parts
+    app.state.whole = counted.keeper(parts)
     app.state.templates = Templates(parts, _nav(modules))
     return app
 

@@ -85,6 +85,7 @@ def translate(request: Request, text: str, **values: object) -> str:
     return words(request)(text, **values)
 
 
+@lru_cache(maxsize=len(LANGUAGES))
 def babel_locale(lang: str) -> Locale:
     """The locale in which dates and numbers are written."""
     return Locale.parse({"zh": "zh_Hans_CN", "en": "en_GB"}[lang])

@@ -16,7 +16,7 @@ from bot.console.security import require
 from bot.console.views import PAGE, STAFF
 from bot.leadwork import Given
 from bot.officials_replies import Answer
-from store import audit, cases, leads, posts, replies, sightings
+from store import audit, cases, leads, posts, replies, search, sightings
 from store.errors import BadInput, NotFound
 from store.leads import ON_RECORD, Record, RecordKind
 from store.model import LeadState
@@ -48,12 +48,10 @@ def listing(request: Request) -> Response:
     person, wanted = current(request), views.asked(request, "state")
     state = LeadState(wanted) if wanted in {item.value for item in LeadState} else None
     with parts_of(request).store.read() as tx:
-        found = leads.listing(tx, state=state, limit=PAGE, before=views.before(request))
-        rows = [(lead, sightings.get(tx, lead.sighting_id), cases.get(tx, lead.case_id)) for lead in found]
-        counts = leads.counts(tx)
-    shown = [row for row in rows if person.covers(row[1].where.adcode)]
-    last = found[-1].id if len(found) == PAGE else None
-    return render(request, "leads.html", rows=shown, state=state, counts=counts, last=last, states=list(LeadState))
+        found = search.leads_in(tx, person.reach, (state,) if state else (), limit=PAGE, before=views.before(request))
+        counts = search.count_leads_in(tx, person.reach)
+    last = found[-1].lead.id if len(found) == PAGE else None
+    return render(request, "leads.html", rows=found, state=state, counts=counts, last=last, states=list(LeadState))
 
 
 @require(*STAFF)

@@ -40,14 +40,9 @@ def division(request: Request) -> Response:
     """The open leads of the official's divisions, and what else was seen there lately."""
     person = current(request)
     with parts_of(request).store.read() as tx:
-        open_leads = [
-            views.lead_view(tx, lead) for lead in search.leads_in(tx, person.divisions, limit=views.PAGE) if person.divisions
-        ]
-        seen = [
-            item for prefix in person.divisions for item in sightings.listing(tx, SightingFilter(adcode_prefix=prefix), limit=30)
-        ]
-    seen.sort(key=lambda item: -item.id)
-    return render(request, "official.html", views=open_leads, seen=seen[:30])
+        open_leads = search.leads_in(tx, person.divisions, search.OPEN, limit=views.PAGE)
+        seen = sightings.listing(tx, SightingFilter(within=person.divisions), limit=30)
+    return render(request, "official.html", found=open_leads, seen=seen)
 
 
 @require(Role.OFFICIAL, *STAFF)

@@ -9,13 +9,13 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from bot import readdress
-from bot.console import views
+from bot.console import counted, views
 from bot.console.i18n import words
 from bot.console.parts import NavEntry, Parts, Role, current, parts_of
 from bot.console.render import go, render
 from bot.console.security import require
 from bot.console.views import PAGE
-from store import alerts, audit, officials, recognition, replies, search, sightings, status
+from store import alerts, audit, officials, recognition, replies, sightings, status
 from store.alerts import Alert
 from store.errors import BadInput
 from store.model import AlertState, MessageKind
@@ -43,22 +43,22 @@ def routes(parts: Parts) -> list[BaseRoute]:
 @require(Role.OPERATOR, Role.AUDITOR)
 def overview(request: Request) -> Response:
     """Streams, queues, what is stuck, officials without accounts, drift of the matcher, messages sent today."""
-    parts = parts_of(request)
+    parts, whole = parts_of(request), counted.of(request)
     with parts.store.read() as tx:
-        figures = status.figures(tx)
+        streams = status.stream_figures(tx)
         agencies = officials.agencies_of(tx)
         reachable = {account.agency.id for account in officials.accounts(tx) if account.verified}
         waiting = replies.counts(tx)
-        places = search.by_division(tx)
         drift = recognition.drift_of(tx, parts.faces.pack.sha256) if parts.faces is not None else {}
         sent = {name: alerts.sent_since(tx, name, None, tx.now - timedelta(days=1)) for name in sorted(parts.loaded.modules)}
         events = audit.listing(tx, limit=20)
     covered = {agency.adcode[:2] for agency in agencies if agency.id in reachable}
-    silent = sorted(((code, n) for code, n in places.items() if code not in covered), key=lambda item: -item[1])
+    silent = sorted(((code, n) for code, n in whole.by_division().items() if code not in covered), key=lambda item: -item[1])
     return render(
         request,
         "operator.html",
-        figures=figures,
+        figures=whole.figures,
+        streams=streams,
         without=[agency for agency in agencies if agency.id not in reachable],
         silent=silent,
         waiting=waiting,

@@ -124,6 +124,11 @@ class Person:
             return self.roles != {Role.OFFICIAL}
         return adcode is not None and adcode.startswith(self.divisions)
 
+    @property
+    def reach(self) -> tuple[str, ...] | None:
+        """What :meth:`covers` means, for a query: the prefixes of divisions; None is everywhere, none of them is nowhere."""
+        return self.divisions if self.divisions or self.roles == {Role.OFFICIAL} else None
+
     def owns(self, case_id: int) -> bool:
         """Whether this is a family's sign-in for the case (its row number)."""
         return Role.FAMILY in self.roles and case_id in self.cases

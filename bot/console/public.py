@@ -1,14 +1,9 @@
 """The public pages: figures without persons, how it works, what happens to a photo; the same figures as JSON and CSV, and
 an Atom feed (RFC 4287) of released broadcasts.
-
-Counting walks over every sighting (0.4 s for 100,000), so its result is kept for a while and renewed behind the readers' backs.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -18,53 +13,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from bot import log
+from bot.console.keeper import Keeper
 from bot.console.parts import NavEntry, Parts, parts_of
 from bot.console.render import render
 from bot.console.security import everyone
 from bot.figures import MEASURES, SMALLEST, Published, as_csv, as_json, publish
 from ingest.divisions import table as divisions
 from store import figures
-from store.errors import StoreError
 
 NAV: tuple[NavEntry, ...] = ()
 
 FRESH = timedelta(minutes=10)
 _CACHE = "public, max-age=300"
-_log = log.get("console")
 _ATOM = "http://www.w3.org/2005/Atom"
-
-
-def _in_background(work: Callable[[], None]) -> None:
-    threading.Thread(target=work, name="figures", daemon=True).start()
-
-
-@dataclass(slots=True)
-class Keeper:
-    """Keeps the counted figures. Old ones are given while one thread counts anew; only the first reader after a start waits."""
-
-    count: Callable[[], Published]
-    clock: Callable[[], datetime]
-    start: Callable[[Callable[[], None]], None] = _in_background
-    _kept: Published | None = None
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def get(self) -> Published:
-        kept = self._kept
-        if kept is None:
-            with self._lock:
-                self._kept = kept = self._kept or self.count()
-        elif self.clock() - kept.at >= FRESH and self._lock.acquire(blocking=False):
-            self.start(self._again)
-        return kept
-
-    def _again(self) -> None:
-        try:
-            self._kept = self.count()
-        except StoreError as error:
-            _log.warning("the public figures could not be counted; the old ones stay", error=str(error))
-        finally:
-            self._lock.release()
 
 
 def count(parts: Parts) -> Published:
@@ -76,7 +37,7 @@ def count(parts: Parts) -> Published:
 
 
 def routes(parts: Parts) -> list[BaseRoute]:
-    keeper = Keeper(lambda: count(parts), parts.clock)
+    keeper = Keeper(lambda: count(parts), parts.clock, FRESH)
 
     def page(request: Request) -> Response:
         return _page(request, keeper.get())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from bot.console import chinamap, views
+from bot.console import chinamap, counted, views
 from bot.console.i18n import words
 from bot.console.parts import NavEntry, Parts, Role, current, parts_of
 from bot.console.render import go, render
@@ -28,7 +28,6 @@ NAV = (
     NavEntry("/map", "Map", frozenset(STAFF)),
 )
 _EDITORS = (Role.VOLUNTEER, Role.LEAD_REVIEWER)
-_MONTHS = 24
 
 
 def routes(parts: Parts) -> list[BaseRoute]:
@@ -52,6 +51,7 @@ def listing(request: Request) -> Response:
     parts, person = parts_of(request), current(request)
     wanted = SightingFilter(
         adcode_prefix=_prefix(views.asked(request, "place")),
+        within=person.reach,
         seen_since=views.instant(request, views.asked(request, "since"), parts.zone),
         seen_until=views.instant(request, views.asked(request, "until"), parts.zone),
         platform=views.asked(request, "source"),
@@ -61,23 +61,18 @@ def listing(request: Request) -> Response:
     with parts.store.read() as tx:
         found = search.search(tx, wanted, limit=PAGE, before=views.before(request))
     last = found[-1].sighting.post_id if len(found) == PAGE else None
-    shown = [item for item in found if person.covers(item.sighting.where.adcode)]
     named = {name: views.asked(request, name) for name in ("place", "since", "until", "source", "state", "repeats")}
     platforms = sorted(parts.loaded.modules)
-    return render(request, "sightings.html", found=shown, last=last, asked=named, states=list(SightingState), platforms=platforms)
+    return render(request, "sightings.html", found=found, last=last, asked=named, states=list(SightingState), platforms=platforms)
 
 
 @require(*STAFF)
 def china(request: Request) -> Response:
     """How many sightings lie where, by province or by a province's prefectures, and month by month."""
-    parts, person = parts_of(request), current(request)
+    person = current(request)
     prefix = _prefix(views.asked(request, "province"))[:2]
-    with parts.store.read() as tx:
-        told = search.by_division(tx, prefix)
-        counts = {code: n for code, n in told.items() if person.covers(code.ljust(6, "0"))}
-        unknown = search.without_place(tx)
-        bounds = months_before(tx.now, _MONTHS)
-        by_month = list(zip(bounds, search.between(tx, bounds), strict=False))
+    whole = counted.of(request)
+    counts = {code: n for code, n in whole.by_division(prefix).items() if person.covers(code.ljust(6, "0"))}
     drawn = chinamap.drawing(prefix)
     rows = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return render(
@@ -87,9 +82,8 @@ def china(request: Request) -> Response:
         counts=counts,
         shades=chinamap.shades(counts),
         rows=rows,
-        unknown=unknown,
-        months=by_month,
-        most=max((n for _, n in by_month), default=0),
+        whole=whole,
+        most=max((n for _, n in whole.months), default=0),
         prefix=prefix,
     )
 
@@ -219,12 +213,6 @@ def merge(request: Request) -> Response:
         recognition.merge(tx, own, other.id, by=person.login, why="merged by a person")
         audit.append(tx, who=person.login, what="child.merged", object=f"sighting:{ref}", details={"track": own})
     return go(request, f"/sightings/{ref}", _("They are one child from now on."))
-
-
-def months_before(now: datetime, count: int) -> list[datetime]:
-    """The first instants of the last ``count`` months and of the next one, UTC, oldest first (pure)."""
-    total = now.astimezone(UTC).year * 12 + now.astimezone(UTC).month - 1
-    return [datetime(at // 12, at % 12 + 1, 1, tzinfo=UTC) for at in range(total - count + 1, total + 2)]
 
 
 def _their_face(request: Request, tx: Tx) -> str:

@@ -10,7 +10,7 @@ import html
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,6 +26,7 @@ _MONTHS = {m: i for i, m in enumerate(("Jan", "Feb", "Mar", "Apr", "May", "Jun",
 _CREATED = re.compile(r"\w{3} (\w{3}) (\d{1,2}) (\d\d:\d\d:\d\d) ([+-]\d{4}) (\d{4})")
 _DELETED = re.compile(r"(抱歉，)?(该|此)微博已被(原?作者)?删除")
 _HIDDEN = re.compile(r"抱歉，由于作者设置，你暂时没有这条微博的查看权限")
+_REPLIES_TO = re.compile(r"^\s*回复@[^:：\s]+\s*[:：]")
 _MENTION = re.compile(r"(?<![A-Za-z0-9._%+-])@([\w-]{1,30})")
 _HASHTAG = re.compile(r"#([^#\n]{1,100})#")
 _CJK = re.compile(r"[一-鿿]")
@@ -57,6 +58,17 @@ class Reader:
         Its id is ``<status id>_<comment id>``: both are needed to answer it.
         """
         return _guarded(comment, lambda: self._comment(comment))
+
+    def reply(self, comment: Any) -> Post | Malformed:
+        """A comment that answers the bot, as :meth:`comment` gives it; a summons only where it names the bot beside the
+        "回复@name:" with which the platform begins every answer."""
+
+        def read() -> Post:
+            post = self._comment(comment)
+            named = _found(_MENTION, _REPLIES_TO.sub("", post.text))
+            return replace(post, summons=any(map(self.is_bot, named)))
+
+        return _guarded(comment, read)
 
     def post_url(self, author: str, post_id: str) -> str:
         """The public address; a comment's is its status's."""

@@ -42,8 +42,12 @@ class Settings(PlatformSettings):
         default="statuses/mentions.json",
         description="Posts that tag the bot; the commercial tier's is https://c.api.weibo.com/2/statuses/mentions/other.json.",
     )
+    read_replies: bool = Field(
+        default=True,
+        description="Read comments that answer the bot's own (one call more a poll): officials' answers, and 退订.",
+    )
     read_comments: bool = Field(
-        default=False, description="Also read comments that tag the bot (one call more a poll); needed to hear 退订 in comments."
+        default=False, description="Also read comments that tag the bot under others' posts (one call more a poll)."
     )
     page_size: int = Field(default=50, ge=1, le=50, description="Posts asked for in one page.")
     own_timeline_window: int = Field(default=5, ge=1, description="How many of its own posts the app is shown at most.")

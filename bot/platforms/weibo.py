@@ -87,6 +87,7 @@ def _rules(settings: Settings, reader: parse.Reader, budget: CallBudget) -> Rule
         look_up_batch=_BATCH,
         link_required=settings.alert_form == "share",
         poll_interval_s=budget.interval_s,
+        reads_replies=settings.read_replies,
     )
 
 
@@ -118,6 +119,8 @@ class Weibo:
             if not (page or "1").isdigit():
                 raise BadResponse(f"weibo: {page!r} is no page of a search")
             return self._search(stream.query, reach, int(page or 1))
+        if stream.kind is StreamKind.REPLIES:
+            return self._replies(reach, page)
         if page and page.startswith(_COMMENTS):
             return self._comments(reach, page.removeprefix(_COMMENTS) or None)
         return self._mentions(reach, page)
@@ -153,6 +156,11 @@ class Weibo:
         bodies, older = self._page_back("comments/mentions.json", "comments", reach, max_id)
         read = tuple(self._reader.comment(b) for b in reach.new(bodies, max_id))
         return Page(posts=read, next=f"{_COMMENTS}{older}" if older else None)
+
+    def _replies(self, reach: Reach, max_id: str | None) -> Page:
+        """Comments on the bot's posts and answers to its comments: where officials answer, and people ask for silence."""
+        bodies, older = self._page_back("comments/to_me.json", "comments", reach, max_id)
+        return Page(posts=tuple(self._reader.reply(b) for b in reach.new(bodies, max_id)), next=older)
 
     def _page_back(
         self, path: str, key: str, reach: Reach, max_id: str | None, *, writing: bool = False

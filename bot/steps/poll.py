@@ -39,6 +39,9 @@ def streams(seat: PlatformSeat) -> list[Stream]:
         found += [Stream(seat.name, StreamKind.HASHTAG, tag) for tag in seat.settings.hashtags]
     if allowed[Capability.READ_MENTIONS].on and seat.settings.mentions:
         found.append(Stream(seat.name, StreamKind.MENTIONS))
+    speaks = any(allowed[one].on for one in (Capability.REPLY_AUTHOR, Capability.REPLY_UNINVITED, Capability.MENTION_OTHERS))
+    if seat.platform.rules.reads_replies and speaks:
+        found.append(Stream(seat.name, StreamKind.REPLIES))
     return found
 
 

@@ -17,8 +17,9 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from bot.console import i18n
+from bot.console.keeper import Keeper
 from bot.console.parts import Parts
-from bot.console.public import FRESH, Keeper, count
+from bot.console.public import FRESH, count
 from bot.figures import MEASURES, SMALLEST, as_csv, as_json, publish
 from store import tables
 from store.errors import StoreError
@@ -141,7 +142,7 @@ def test_counting_is_done_once_in_a_while() -> None:
         made.append(now[0])
         return publish([], now[0])
 
-    keeper = Keeper(counted, lambda: now[0], start=lambda work: work())
+    keeper = Keeper(counted, lambda: now[0], FRESH, start=lambda work: work())
     first = keeper.get()
     assert keeper.get() is first
     now[0] += FRESH
@@ -159,7 +160,7 @@ def test_a_store_that_fails_leaves_the_old_figures() -> None:
             raise StoreError("locked")
         return publish([], now[0])
 
-    keeper = Keeper(counted, lambda: now[0], start=lambda work: work())
+    keeper = Keeper(counted, lambda: now[0], FRESH, start=lambda work: work())
     first = keeper.get()
     now[0] += FRESH
     fails[0] = True

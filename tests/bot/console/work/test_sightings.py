@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bot.console import chinamap
+from bot.console.counted import months_before
 from bot.console.parts import Role
-from bot.console.sightings import months_before
 from store import audit, families, recognition, sightings
 from store.model import When, Where
 from store.sightings import SightingState
