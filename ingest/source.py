@@ -26,7 +26,7 @@ class Rules:
     ``overlap_s`` is how far before the cursor each poll reads again; ``mention(handle)`` renders a mention.
     ``poll_interval_s(streams)`` is how many seconds the call budget asks to leave between two polls of that many streams (the
     scheduler takes the greater of it and ``poll_every_s``); None where calls are not counted.
-    ``reads_replies``: answers to what the bot said are a stream of their own (``StreamKind.REPLIES``); elsewhere they are mentions.
+    ``reads_replies``: answers to what the bot said are a stream of their own; elsewhere they are mentions.
     ``photo_reader(url)`` gives a photo's bytes where photos have no web address (a mail's attachment), raising the Photo errors
     of ``store.errors``; None where they are fetched from ``photo_hosts``.
     """

@@ -8,11 +8,10 @@ import pytest
 
 from bot import leadwork
 from bot.demo.photos import DemoPhoto
-from bot.microblog.environment import environment
 from bot.microblog.model import Role, Side
 from bot.microblog.server import Microblog
 from bot.pipeline import run_round
-from bot.settings import Loaded, load_settings
+from bot.settings import Loaded
 from store import alerts, audit, cases, leads, matches, officials, replies, sightings
 from store.leads import RecordKind
 from store.model import AlertState, LeadState, MessageKind
@@ -23,16 +22,9 @@ LUOHU = (22.5462, 114.1195)
 
 
 @pytest.fixture
-def listening(settings_file, microblog: Microblog) -> Loaded:
-    """Settings that read comments which name the bot: where officials answer on Weibo."""
-    path = settings_file(microblog, {"platforms": {"weibo": {"read_comments": True}}})
-    return load_settings(path, environ=environment(microblog.credentials))
-
-
-@pytest.fixture
-def called(tools: SimpleNamespace, listening: Loaded, microblog: Microblog, photos: dict[str, DemoPhoto]):
+def called(tools: SimpleNamespace, loaded: Loaded, microblog: Microblog, photos: dict[str, DemoPhoto]):
     """A bot that has called Luohu's official under a post on Weibo; ``post`` and ``comment`` are where."""
-    with tools.opened(listening) as bot:
+    with tools.opened(loaded) as bot:
         case = tools.register(bot)
         tools.enrol_luohu(bot, microblog)
         run_round(bot)
