@@ -36,6 +36,7 @@ PAGES = (
     "official",
     "family",
     "sightings",
+    "cases_files",
     "cases",
     "operator",
     "people",

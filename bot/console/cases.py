@@ -1,9 +1,8 @@
-"""Cases: registering, two-person verification, photos, editing with history, merging, broadcasts; lists in and out of files."""
+"""Cases: registering, two-person verification, photos, editing with history, merging, broadcasts."""
 
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from urllib.parse import urlsplit
 
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
@@ -12,7 +11,7 @@ from starlette.routing import BaseRoute, Route
 
 from bot import broadcast, casework, readdress
 from bot.alerts.compose import load_templates
-from bot.casefiles import lines, pfif, tables
+from bot.casefiles import lines
 from bot.casework import CasePhotoInput, Desk
 from bot.console import views
 from bot.console.i18n import words
@@ -30,7 +29,6 @@ _DESK = (Role.LEAD_REVIEWER, Role.OPERATOR)
 _READERS = (*_DESK, Role.AUDITOR)
 _PHOTO_BYTES = 20 * 1024 * 1024
 _FORM_BYTES = 5 * _PHOTO_BYTES
-_EXPORTED = 50_000
 
 NAV = (NavEntry("/cases", "Cases", frozenset(_READERS)),)
 
@@ -41,9 +39,6 @@ def routes(parts: Parts) -> list[BaseRoute]:
         Route("/cases", listing),
         Route("/cases/new", new),
         Route("/cases/new", register, methods=["POST"]),
-        Route("/cases/files", files),
-        Route("/cases/import", import_file, methods=["POST"]),
-        Route("/cases/export", export, methods=["POST"]),
         Route("/cases/{ref}", show),
         Route("/cases/{ref}/photo/{number}", photo),
         Route("/cases/{ref}/edit", edit, methods=["POST"]),
@@ -197,50 +192,6 @@ def propose_broadcast(request: Request) -> Response:
     return go(request, f"/cases/{case.ref}", _("It waits among the messages for somebody to release it."))
 
 
-# --- files ---------------------------------------------------------------------------------------------------------
-
-
-@require(*_DESK)
-def files(request: Request) -> Response:
-    """Import and export."""
-    return render(request, "cases_files.html", report=None, columns=tables.FIELDS)
-
-
-@require(*_DESK, max_body=30 * 1024 * 1024)
-def import_file(request: Request) -> Response:
-    """Register the good rows of a file as drafts, and say of each wrong one what is wrong."""
-    _, parts = words(request), parts_of(request)
-    today = parts.clock().astimezone(parts.zone).date()
-    name, data = _upload(request, "file")
-    if not data:
-        raise BadInput(_("Choose a file."))
-    _name, mapping = _upload(request, "mapping")
-    if name.lower().endswith((".xml", ".pfif")):
-        found = pfif.read(data, today)
-    else:
-        found = tables.read_table(name, data, tables.load_mapping(mapping) if mapping else tables.ColumnMap(), today)
-    report = lines.keep(parts.store, found, current(request).login)
-    return render(request, "cases_files.html", report=report, columns=tables.FIELDS)
-
-
-@require(*_DESK)
-def export(request: Request) -> Response:
-    """All cases as a file: PFIF to pass on (no contacts), CSV for colleagues. Recorded; a POST, so that no link triggers it."""
-    parts, person = parts_of(request), current(request)
-    form = "pfif" if views.text(request, "form", 4) == "pfif" else "csv"
-    with parts.store.write("console.export") as tx:
-        wanted = CaseState.VERIFIED if form == "pfif" else None
-        found = cases.listing(tx, wanted, limit=_EXPORTED)
-        audit.append(tx, who=person.login, what="cases.exported", object="cases", details={"form": form, "cases": len(found)})
-    if form == "pfif":
-        domain = urlsplit(parts.public_url).hostname or "localhost"
-        body, kind = pfif.write(found, domain=domain, now=parts.clock()), "application/xml"
-    else:
-        body, kind = tables.write_csv(found).encode("utf-8-sig"), "text/csv; charset=utf-8"
-    ending = "xml" if form == "pfif" else "csv"
-    return Response(body, media_type=kind, headers={"Content-Disposition": f'attachment; filename="cases.{ending}"'})
-
-
 # --- reading forms -------------------------------------------------------------------------------------------------
 
 
@@ -284,13 +235,6 @@ def _given(request: Request) -> list[CasePhotoInput]:
     if not found:
         raise BadInput(words(request)("Choose at least one photo."))
     return found
-
-
-def _upload(request: Request, name: str) -> tuple[str, bytes]:
-    item = form_of(request).get(name)
-    if not isinstance(item, UploadFile) or not item.filename:
-        return "", b""
-    return item.filename, item.file.read()
 
 
 def _desk(request: Request) -> Desk:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from datetime import date
 
+import openpyxl
 import pytest
 
 from bot import broadcast
 from bot.alerts.compose import load_templates
+from bot.casefiles import tables
 from bot.console.parts import Role
 from store import alerts, audit, case_merge, cases, erase, history, leads
 from store.cases import CaseFields
@@ -170,6 +173,21 @@ def test_files_go_in_with_a_report_and_out_without_contacts(world, as_role) -> N
     bomb = b'<!DOCTYPE x [<!ENTITY a "b">]><pfif xmlns="http://zesty.ca/pfif/1.4"/>'
     desk.post("/cases/import", files={"file": ("x.xml", bomb, "text/xml")}, status=400)
     desk.post("/cases/import", status=400)
+
+
+def test_a_workbook_of_cases_reads_back_as_it_was_written(world) -> None:
+    """Every cell is a text: leading zeros stay, a formula is not run, control characters do not spoil the file."""
+    hostile = '=HYPERLINK("http://evil.example","x")'
+    with world.parts.store.write() as tx:
+        cases.add(tx, CaseFields("示例乙", features=hostile, police_report_number="00123", contacts=("one", "two\x07")), "clerk")
+        found = cases.listing(tx)
+    sheet = openpyxl.load_workbook(io.BytesIO(tables.write_xlsx(found))).active
+    titles = [cell.value for cell in sheet[1]]
+    row = next(r for r in sheet.iter_rows(min_row=2) if r[titles.index("name")].value == "示例乙")
+    told = {title: (cell.value, cell.data_type) for title, cell in zip(titles, row, strict=True)}
+    assert told["features"] == (hostile, "s")
+    assert told["police_report_number"] == ("00123", "s")
+    assert told["contacts"] == ("one; two", "s")
 
 
 def test_a_console_without_an_engine_takes_no_photos(world, as_role) -> None:
