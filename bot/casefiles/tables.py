@@ -107,10 +107,10 @@ def write_xlsx(found: Iterable[Case]) -> bytes:
     return out.getvalue()
 
 
-def _text_cell(sheet: Any, value: str) -> WriteOnlyCell:
-    cell = WriteOnlyCell(sheet)
+def _text_cell(sheet: Any, value: str) -> Any:
     # XML has no place for control characters, and a workbook with one cannot be opened.
-    cell.set_explicit_value(ILLEGAL_CHARACTERS_RE.sub("", value), "s")
+    cell = WriteOnlyCell(sheet, value=ILLEGAL_CHARACTERS_RE.sub("", value))
+    cell.data_type = "s"  # it takes what begins with "=" for a formula
     return cell
 
 
