@@ -38,7 +38,7 @@ from store.model import (
     Where,
 )
 
-PAGES = ("signin", "leads", "official", "sightings", "family", "cases", "operator")
+PAGES = ("signin", "leads", "official", "sightings", "family", "cases_files", "cases", "operator")
 PACK = "p" * 64
 SECRETS = ("SECRETCAM", "22.54", "东门老街", "罗湖", "深圳", "440303", "passer_anna", "路人甲", "5005005", "weibo", "photohost")
 """Words of the sighting that a family never sees: camera, point, place, division, poster, ids, platform, host."""
