@@ -103,6 +103,14 @@ class Thresholds:
     review: float
     tail: Tail
 
+    def among(self, faces: int) -> Thresholds:
+        """The thresholds for a photo in which ``faces`` faces are searched: each is a chance for a stranger to score, and
+        what is promised is promised of the photo."""
+        if faces <= 1:
+            return self
+        high, review = (max(old, self.tail.score(self.tail.rate(old) / faces)) for old in (self.high, self.review))
+        return Thresholds(high, min(high, review), self.tail)
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
@@ -136,16 +144,22 @@ class Calibration:
         """The share of strangers' photos with anyone at or above ``score``."""
         return 1.0 - math.exp(-self.strangers(score, group))
 
-    def one_in(self, score: float, group: Group = Group.CHILD) -> int:
-        """'About 1 in N photos of strangers reaches this': N, two significant digits, at most 10 million."""
-        reached = self.share(score, group)
+    def one_in(self, score: float, group: Group = Group.CHILD, faces: int = 1) -> int:
+        """'About 1 in N photos of strangers reaches this': N, two significant digits, at most 10 million.
+
+        ``faces`` is how many faces the photo shows that were searched.
+        """
+        reached = 1.0 - math.exp(-self.strangers(score, group) * max(1, faces))
         number = 10_000_000.0 if reached < 1e-7 else 1.0 / reached
         step = 10 ** max(0, int(math.log10(number)) - 1)
         return int(round(number / step) * step)
 
-    def band(self, score: float, face: FaceQuality, group: Group = Group.CHILD) -> Band:
-        """The band of a score. A face of LOW quality is never HIGH; an UNUSABLE one is never a candidate."""
-        thresholds = self.groups[group]
+    def band(self, score: float, face: FaceQuality, group: Group = Group.CHILD, faces: int = 1) -> Band:
+        """The band of a score. A face of LOW quality is never HIGH; an UNUSABLE one is never a candidate.
+
+        ``faces`` is how many faces of the photo were searched.
+        """
+        thresholds = self.groups[group].among(faces)
         if face is FaceQuality.UNUSABLE or score < thresholds.review:
             return Band.NONE
         return Band.HIGH if score >= thresholds.high and face is FaceQuality.GOOD else Band.REVIEW

@@ -132,7 +132,7 @@ def search(
         observed.append(Observation(face.index, face.quality, calibration.share(float(scores[row, best]), group)))
         ranked = [(int(hits.case_ids[row, i]), float(hits.scores[row, i]), float(scores[row, i])) for i in order]
         allowed = [entry for entry in ranked if (face.index, entry[0]) not in rejected][:keep]
-        matches += _of_face(face, allowed, groups, calibration)
+        matches += _of_face(face, allowed, groups, calibration, len(searched))
     return Outcome(tuple(_one_face_a_case(matches)), tuple(observed))
 
 
@@ -170,15 +170,15 @@ def _scores(
 
 
 def _of_face(
-    face: Probe, ranked: Sequence[tuple[int, float, float]], groups: Mapping[int, Group], calibration: Calibration
+    face: Probe, ranked: Sequence[tuple[int, float, float]], groups: Mapping[int, Group], calibration: Calibration, faces: int
 ) -> list[Match]:
-    """The candidates of one face, from (case id, cosine, score on the calibration's scale), best first."""
+    """The candidates of one of ``faces`` faces, from (case id, cosine, score on the calibration's scale), best first."""
     matches = []
     high = {group: thresholds.high for group, thresholds in calibration.groups.items()}
     crowd = sum(1 for case_id, _, score in ranked if score >= high[groups[case_id]])
     for rank, (case_id, raw, score) in enumerate(ranked, start=1):
         group = groups[case_id]
-        band = calibration.band(score, face.quality, group)
+        band = calibration.band(score, face.quality, group, faces)
         if band is Band.NONE:
             continue
         reasons = []
@@ -187,7 +187,7 @@ def _of_face(
             reasons.append(f"matches {crowd} cases, so it is set aside")
         if face.quality is FaceQuality.LOW:
             reasons.append("the face is of low quality: for people only")
-        one_in = calibration.one_in(score, group)
+        one_in = calibration.one_in(score, group, faces)
         reasons.insert(0, f"a stranger's face reaches this in about 1 of {one_in:,} photos")
         normalised = None if calibration.rule is Rule.RAW else score
         matches.append(

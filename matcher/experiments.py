@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher import as_norm, calibrate, compare, metrics
+from matcher import as_norm, calibrate, compare, metrics, quality
 from matcher.gallery import Gallery, Group, Vectors
 from matcher.measured import BandWord, Sample, Search, Verification, kind_of
 from store.model import Band
@@ -101,14 +101,15 @@ class Bench:
         return results
 
     def bands(self) -> list[BandWord]:
-        """What the product's own bands do at the largest gallery of each pair of groups, and at one below 60 cases."""
+        """What the product's own bands do at the largest gallery of each pair of groups, at one below 60 cases, and with three
+        photos a case."""
         words = []
         for label, enrol, probe in self._labels():
             largest = self._largest(enrol, 1)
-            for size in sorted({min(30, largest), largest}):
-                splits = [split for split in self._splits(enrol, probe, size, 1) if split.nonmated and split.mated]
+            for size, photos in [*((size, 1) for size in sorted({min(30, largest), largest})), (self._largest(enrol, 3), 3)]:
+                splits = [split for split in self._splits(enrol, probe, size, photos) if split.nonmated and split.mated]
                 if splits:
-                    words.append(self._band_word(label, size, splits))
+                    words.append(self._band_word(label, size, photos, splits))
         return words
 
     def _labels(self) -> list[tuple[str, str, str]]:
@@ -145,10 +146,12 @@ class Bench:
         return splits
 
     def _gallery(self, split: _Split) -> Gallery:
+        """The cases as the product holds them: photos weighted by quality, the group by age."""
         gallery = Gallery(self.vectors.shape[1], self.pack_id, self.pack_sha256)
         for person, rows in split.enrolled.items():
             group = Group.of_age(self.samples[rows[0]].age)
-            gallery.put(person, [self.vectors[row] for row in rows], self.pack_sha256, group=group)
+            weights = [quality.template_weight(self.samples[row].face.norm) for row in rows]
+            gallery.put(person, [self.vectors[row] for row in rows], self.pack_sha256, weights, group)
         return gallery
 
     def _search(self, label: str, enrol: str, probe: str, size: int, photos: int) -> Search | None:
@@ -182,7 +185,7 @@ class Bench:
         rank = 1 + (scores[strangers:] > mate[:, None]).sum(axis=1)
         return scores[:strangers].max(axis=1).astype(np.float64), mate, rank.astype(np.float64)
 
-    def _band_word(self, label: str, size: int, splits: Sequence[_Split]) -> BandWord:
+    def _band_word(self, label: str, size: int, photos: int, splits: Sequence[_Split]) -> BandWord:
         alarms = review = strangers = mated = high_found = review_found = 0
         made = None
         for split in splits:
@@ -202,6 +205,7 @@ class Bench:
         return BandWord(
             label,
             size,
+            photos,
             made.rule.value,
             made.high,
             self.targets.high_rate,

@@ -52,6 +52,7 @@ class BandWord:
 
     label: str
     enrolled: int
+    photos_per_case: int
     rule: str
     high_threshold: float
     promised_fpir: float

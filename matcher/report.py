@@ -62,6 +62,7 @@ def tables(report: Report) -> list[Table]:
         (
             b.label,
             str(b.enrolled),
+            str(b.photos_per_case),
             b.rule,
             _percent(b.promised_fpir, 3),
             _percent(b.high_fpir, 3),
@@ -88,6 +89,7 @@ def tables(report: Report) -> list[Table]:
             (
                 "enrolled/searched",
                 "N",
+                "photos a case",
                 "rule",
                 "high: promised FPIR",
                 "measured",

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, Select, insert, select, update
 
 from store import dialect, faces
 from store import photos as photo_store
@@ -70,8 +70,9 @@ class Candidate:
 
 def save_candidates(tx: Tx, face_id: int, pack_id: str, found: Sequence[NewCandidate]) -> tuple[int, ...]:
     """Keep the candidates of a face. A pair that stands is brought up to date and keeps what people decided; a pair that
-    people rejected, with this or any other pack, is left out. Returns the ids of the pairs that are kept, in order."""
-    refused = rejected_cases(tx, face_id)
+    people rejected, with this or any other pack, is left out, and so is a case that people found in another face of this
+    photo. Returns the ids of the pairs that are kept, in order."""
+    refused = rejected_cases(tx, face_id) | _found_beside(tx, face_id)
     kept = []
     for new in found:
         if new.case_id in refused or new.band is Band.NONE:
@@ -134,8 +135,32 @@ def reject(tx: Tx, candidate_id: int, by: str, why: str = "") -> None:
 
 
 def accept(tx: Tx, candidate_id: int, by: str) -> None:
-    """People say that this may be the same child: worth a lead."""
-    _decide(tx, get(tx, candidate_id).id, CandidateState.ACCEPTED, by)
+    """People say that this may be the same child: worth a lead. Another face of the photo cannot be this child as well, so
+    its open pair with the case is closed; not for good, for the lead may come to nothing."""
+    accepted = get(tx, candidate_id)
+    _decide(tx, accepted.id, CandidateState.ACCEPTED, by)
+    for row in tx.execute(_beside(accepted.face_id).where(candidates.c.case_id == accepted.case_id)).all():
+        if row.state == CandidateState.OPEN.value and not _same_place(tx, accepted.face_id, row.face_id):
+            _decide(tx, row.id, CandidateState.REJECTED, by)
+
+
+def _beside(face_id: int) -> Select[Any]:
+    """The candidates of the other faces of a face's photo, of every pack."""
+    photo = select(face_table.c.photo_id).where(face_table.c.id == face_id).scalar_subquery()
+    others = select(face_table.c.id).where(face_table.c.photo_id == photo, face_table.c.id != face_id)
+    return select(candidates).where(candidates.c.face_id.in_(others))
+
+
+def _found_beside(tx: Tx, face_id: int) -> frozenset[int]:
+    """The cases that people found in another face of this photo."""
+    query = _beside(face_id).where(candidates.c.state == CandidateState.ACCEPTED.value)
+    return frozenset(row.case_id for row in tx.execute(query).all() if not _same_place(tx, face_id, row.face_id))
+
+
+def _same_place(tx: Tx, one: int, other: int) -> bool:
+    """Whether two rows are one face of the photo, as two packs saw it."""
+    first, second = faces.get(tx, one), faces.get(tx, other)
+    return first is not None and second is not None and _overlap(first.box, second.box) >= _SAME_FACE_IOU
 
 
 def _decide(tx: Tx, candidate_id: int, state: CandidateState, by: str) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from bot import priors
 from bot.bot import Bot
@@ -24,6 +25,8 @@ from store.session import Tx
 
 log = get("match")
 
+PAST_AT_ONCE = 20_000
+"""Past faces held in memory while a new case is searched among them: 10 MB of 128-d vectors, 40 MB of 512-d ones."""
 SAME_FACE_OVERLAP = 0.3
 """Two detectors' boxes of one face overlap far more; it only tells the faces of one photo apart."""
 
@@ -166,14 +169,13 @@ def reverse(bot: Bot) -> int:
 
 
 def _reverse_one(bot: Bot, case_id: int, seq: int) -> int:
-    photo_of: dict[int, int] = {}
     hits: set[int] = set()
     if case_id in bot.faces.gallery:
         with bot.store.read() as tx:
-            past = list(faces.vectors(tx, bot.faces.pack.sha256))
-        photo_of = {face.face_id: face.photo_id for face in past}
-        probes = [Probe(face.face_id, face.vector, face.quality) for face in past]
-        hits = {photo_of[m.face_index] for m in against_case(case_id, probes, bot.faces.gallery, bot.faces.calibration)}
+            for past in _in_parts(faces.vectors(tx, bot.faces.pack.sha256)):
+                probes = [Probe(face.face_id, face.vector, face.quality) for face in past]
+                near = {m.face_index for m in against_case(case_id, probes, bot.faces.gallery, bot.faces.calibration)}
+                hits |= {face.photo_id for face in past if face.face_id in near}
     found = [(photo_id, search_photo(bot, photo_id)) for photo_id in sorted(hits)]
     rows: set[int] = set()
     with bot.store.write("match.reverse") as tx:
@@ -187,6 +189,11 @@ def _reverse_one(bot: Bot, case_id: int, seq: int) -> int:
                 posts.mark(tx, row, Step.MATCHED, "a new or changed case may be the child in this photo")
         cases.reverse_done(tx, case_id, seq)
     return len(rows)
+
+
+def _in_parts(past: Iterator[FaceVector]) -> Iterator[list[FaceVector]]:
+    while part := list(islice(past, PAST_AT_ONCE)):
+        yield part
 
 
 def overlap(a: Box, b: Box) -> float:

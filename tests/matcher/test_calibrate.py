@@ -62,6 +62,22 @@ def test_thresholds_rise_with_the_gallery_and_with_the_youth_of_the_child() -> N
         assert each.groups[Group.ADULT].high <= each.groups[Group.CHILD].high <= each.groups[Group.TODDLER].high
 
 
+def test_a_photo_of_many_faces_is_held_to_the_same_promise() -> None:
+    """Two hundred faces are two hundred chances: each then needs a score that strangers reach 200 times less often."""
+    made = calibration("yunet_sface", 12, BandTargets())
+    for thresholds in made.groups.values():
+        crowd = thresholds.among(200)
+        assert thresholds.among(1) == thresholds
+        assert crowd.high > thresholds.high
+        for band in ("high", "review"):
+            alone, together = getattr(thresholds, band), getattr(crowd, band)
+            assert thresholds.tail.rate(together) == pytest.approx(thresholds.tail.rate(alone) / 200, rel=0.01)
+    score = made.high + 0.01
+    assert made.band(score, FaceQuality.GOOD) is Band.HIGH
+    assert made.band(score, FaceQuality.GOOD, faces=200) is not Band.HIGH
+    assert made.one_in(score, faces=10) == pytest.approx(made.one_in(score) / 10, rel=0.1)
+
+
 def test_the_high_band_is_never_wider_than_the_review_band() -> None:
     """Whatever the targets, review begins at or below high."""
     for one_in in (10, 1000, 10**6):

@@ -66,6 +66,21 @@ def test_a_rejected_pair_never_comes_back(store, scene, make_face):
         assert [found.case_id for found in matches.listing(tx, state=CandidateState.OPEN)] == [2]
 
 
+def test_two_faces_of_one_photo_are_never_both_one_child(store, scene, make_face):
+    """Where people find the case in one face, the other's open pair with it closes and none is made anew; the face itself, as
+    another pack sees it, keeps its pair, and so do other cases."""
+    with store.write() as tx:
+        (first,) = matches.save_candidates(tx, scene[0], "pack", [_pair(1)])
+        second, other = matches.save_candidates(tx, scene[1], "pack", [_pair(1), _pair(2)])
+        (again,) = faces.save_faces(tx, 1, "new", OTHER, [make_face(5, box=Box(14, 6, 66, 74))])
+        matches.accept(tx, first, "reviewer")
+        states = [matches.get(tx, number).state for number in (first, second, other)]
+        assert states == [CandidateState.ACCEPTED, CandidateState.REJECTED, CandidateState.OPEN]
+        assert [matches.get(tx, n).case_id for n in matches.save_candidates(tx, scene[1], "pack", [_pair(1), _pair(2)])] == [2]
+        assert matches.save_candidates(tx, again, "new", [_pair(1)]) != ()
+        assert matches.rejected_cases(tx, scene[1]) == frozenset()
+
+
 def test_a_rejection_holds_for_other_copies_of_the_photo(store, scene, make_face):
     """A smaller, re-compressed copy of the photo knows the rejection by the face's place; another place in it does not."""
     with store.write() as tx:

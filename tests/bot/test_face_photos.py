@@ -1,0 +1,112 @@
+"""What becomes of difficult photos, through the real decoder and the default engine: turned, mirrored, dark, blurred, drawn,
+crowded, cut off; and of pictures that were made to match, or show the notice instead of a child."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
+
+from store.model import FaceQuality
+
+
+@pytest.fixture(scope="module")
+def portrait(photos) -> Image.Image:
+    """One adult public figure, from the front."""
+    return Image.open(BytesIO(photos["case-a-1"].data)).convert("RGB")
+
+
+@pytest.fixture(scope="module")
+def see(engine_and_decoder):
+    """The faces in a picture, by way of a file as a platform would deliver it."""
+    engine, decoder = engine_and_decoder
+
+    def faces(picture: Image.Image, form: str = "JPEG", **more):
+        file = BytesIO()
+        picture.save(file, form, **({"quality": 92} if form == "JPEG" else {}), **more)
+        return engine.faces(decoder.pixels(file.getvalue()))
+
+    return faces
+
+
+def exif_turned(picture: Image.Image) -> tuple[Image.Image, dict]:
+    """As a phone held sideways stores it: turned pixels, and a note how to turn them back."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return picture.transpose(Image.Transpose.ROTATE_90), {"exif": exif}
+
+
+SAME = {
+    "orientation from EXIF": lambda p: exif_turned(p),
+    "greyscale": lambda p: (p.convert("L"), {}),
+    "CMYK": lambda p: (p.convert("CMYK"), {}),
+    "a quarter turn": lambda p: (p.transpose(Image.Transpose.ROTATE_90), {}),
+    "upside down": lambda p: (p.transpose(Image.Transpose.ROTATE_180), {}),
+    "mirrored": lambda p: (ImageOps.mirror(p), {}),
+    "small": lambda p: (p.resize((160, 160)), {}),
+    "huge": lambda p: (p.resize((4200, 4200), Image.Resampling.BICUBIC), {}),
+}
+
+
+@pytest.mark.parametrize("how", SAME)
+def test_the_same_face_is_known_again(see, portrait, how):
+    """However the file holds the picture, one good face is found and stays itself (cosine 0.75 and more)."""
+    (before,) = see(portrait)
+    picture, more = SAME[how](portrait)
+    (after,) = see(picture, **more)
+    assert after.quality is FaceQuality.GOOD
+    assert float(before.vector @ after.vector) > 0.75
+
+
+def night(picture: Image.Image) -> Image.Image:
+    """A twentieth of the light, and the noise of a phone's sensor."""
+    values = np.asarray(picture, np.float32) * 0.05 + np.random.default_rng(0).normal(0, 6, (*picture.size[::-1], 3))
+    return Image.fromarray(values.clip(0, 255).astype(np.uint8))
+
+
+def motion(picture: Image.Image, length_px: int = 45) -> Image.Image:
+    """The camera moved sideways."""
+    values = np.asarray(picture, np.float32)
+    moved = np.mean([np.roll(values, shift, axis=1) for shift in range(-length_px // 2, length_px // 2)], axis=0)
+    return Image.fromarray(moved.astype(np.uint8))
+
+
+def at_the_border(picture: Image.Image) -> Image.Image:
+    """Half of the face is outside the photo."""
+    return picture.crop((0, 0, picture.width // 2, picture.height))
+
+
+def cartoon(picture: Image.Image) -> Image.Image:
+    """A drawn face."""
+    made = Image.new("RGB", (400, 400), "white")
+    draw = ImageDraw.Draw(made)
+    draw.ellipse((80, 60, 320, 360), fill=(255, 220, 180), outline="black", width=5)
+    for x in (150, 250):
+        draw.ellipse((x - 25, 150, x + 25, 190), fill="white", outline="black", width=4)
+        draw.ellipse((x - 8, 162, x + 8, 178), fill="black")
+    draw.polygon([(200, 200), (185, 250), (215, 250)], fill=(230, 170, 140))
+    draw.arc((150, 250, 250, 320), 20, 160, fill="red", width=8)
+    return made
+
+
+@pytest.mark.parametrize("spoil", [night, motion, at_the_border, cartoon], ids=lambda f: f.__name__)
+def test_a_spoilt_face_raises_no_alert(see, portrait, spoil):
+    """Night, motion blur, a face cut by the border, a drawing: no face, or one that is too poor to alert and says why; never
+    a good face that is somebody else's."""
+    (before,) = see(portrait)
+    for face in see(spoil(portrait)):
+        assert (face.quality is not FaceQuality.GOOD and face.quality_why) or float(before.vector @ face.vector) > 0.6
+
+
+def test_a_photo_of_two_hundred_faces_is_read_whole(see, portrait):
+    """A school's yard: (nearly) every one of 200 faces is found, the largest first, each with a vector of its own."""
+    tile = portrait.resize((110, 110), Image.Resampling.LANCZOS).filter(ImageFilter.SHARPEN)
+    yard = Image.new("RGB", (20 * 110, 10 * 110))
+    for number in range(200):
+        yard.paste(tile, (110 * (number % 20), 110 * (number // 20)))
+    found = see(yard)
+    assert len(found) >= 190
+    sizes = [face.box.width_px * face.box.height_px for face in found]
+    assert sizes == sorted(sizes, reverse=True)
