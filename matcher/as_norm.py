@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from matcher import likeness
 from matcher.cohort import Cohort
 from matcher.gallery import Gallery, Vectors
 
@@ -36,9 +37,14 @@ def normalise(probes: Vectors, case_ids: NDArray[np.int64], raw: NDArray[np.floa
         Scores of shape (p, k), without unit: about how many deviations above this pair's impostors.
     """
     cohort = gallery.cohort()
+    faces, scores = cohort.common.without(probes), raw
+    if cohort.common.direction is not None:
+        wanted, at = np.unique(case_ids, return_inverse=True)
+        templates = cohort.common.without(gallery.templates_of(wanted.tolist()))
+        scores = np.take_along_axis(faces @ templates.T, at.reshape(case_ids.shape), axis=1)
     mean_case, deviation_case = _of_cases(case_ids, gallery, cohort)
-    mean_probe, deviation_probe = statistics_without(probes @ cohort.templates.T, cohort.positions(case_ids))
-    result = 0.5 * ((raw - mean_probe) / deviation_probe + (raw - mean_case) / deviation_case)
+    mean_probe, deviation_probe = statistics_without(faces @ cohort.freed.T, cohort.positions(case_ids))
+    result = 0.5 * ((scores - mean_probe) / deviation_probe + (scores - mean_case) / deviation_case)
     return result.astype(np.float32)
 
 
@@ -48,7 +54,7 @@ def _of_cases(case_ids: NDArray[np.int64], gallery: Gallery, cohort: Cohort) -> 
     known = cohort.statistics
     missing = np.array([case_id for case_id in wanted.tolist() if case_id not in known], np.int64)
     if len(missing):
-        scores = gallery.templates_of(missing.tolist()) @ cohort.templates.T
+        scores = cohort.common.without(gallery.templates_of(missing.tolist())) @ cohort.freed.T
         mean, deviation = statistics_without(scores, cohort.positions(missing)[:, None])
         known.update(zip(missing.tolist(), zip(mean[:, 0].tolist(), deviation[:, 0].tolist(), strict=True), strict=True))
     table = np.array([known[case_id] for case_id in wanted.tolist()])
@@ -84,7 +90,7 @@ def statistics_without(scores: NDArray[np.float32], own: NDArray[np.int64], top:
 def searched_among_each_other(
     members: Vectors, same: float = 1.1, kept: int = 20
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What strangers reach: each member as a probe among all others, normalised as a real probe would be.
+    """What strangers reach: each member as a probe among all others, freed and normalised as a real probe would be.
 
     For the pair (i, j) both are left out of both cohorts: a real stranger is not registered. The members' matrix is
     symmetric, so one matrix of one-sided scores and its transpose give all pairs.
@@ -97,8 +103,9 @@ def searched_among_each_other(
     Returns:
         The best score of each member, shape (m,), and the ``kept`` best scores of each, flat.
     """
-    scores = (members @ members.T).astype(np.float64)
-    twice = scores >= same
+    twice = members @ members.T >= same
+    freed = likeness.of_members(members).without(members)
+    scores = (freed @ freed.T).astype(np.float64)
     np.fill_diagonal(scores, -np.inf)
     count = len(members)
     top = min(TOP, count - 2)

@@ -7,7 +7,7 @@ people can bear (one false alert in so many photos; so many false candidates a d
 Below 60 strangers to compare with, the rule is RAW: published false match rates of the pack, by age group, times the number of
 cases, and never below a strict cosine. From 60 on it is AS_NORM: the registered cases are strangers to each other, so each of
 them is searched among the others, and how high those searches come is what a stranger's photo will reach. The far tail, beyond
-what so few searches show, falls exponentially; the high band never begins below what the pack's published figures ask for.
+what so few searches show, falls as excesses do; the high band never begins below what the pack's published figures ask for.
 """
 
 from __future__ import annotations
@@ -254,20 +254,23 @@ def _fitted(scores: NDArray[np.float32], searches: int, share: float, published:
 
     Up to the score that the best 2% (at least 8) exceed, the rate is what was counted; beyond, it falls exponentially. That
     fall is the mean excess, drawn towards the published one as if 10 more had been seen; an excess counts for four times the
-    published fall at most, because a child registered twice would otherwise pull the tail out. ``share`` is the gallery's
-    size over what each search covered.
+    published fall at most, because a child registered twice would otherwise pull the tail out. So few excesses leave the fall
+    unsure, and an error that makes it too steep costs more than one that makes it too flat gains: averaged over what it may be,
+    an exponential tail is (1 + x / (n fall))^-n for n excesses (the predictive distribution, Lomax). ``share`` is the
+    gallery's size over what each search covered.
     """
     values = np.sort(scores.astype(np.float64))[::-1]
     exceeding = min(len(values) - 1, max(_LEAST_EXCEEDANCES, searches // 50))
     bound = float(values[exceeding])
     excess = np.minimum(values[:exceeding] - bound, 4 * published["fall"])
-    fall = (float(excess.sum()) + _PRIOR_EXCEEDANCES * published["fall"]) / (exceeding + _PRIOR_EXCEEDANCES)
+    weight = exceeding + _PRIOR_EXCEEDANCES
+    fall = (float(excess.sum()) + _PRIOR_EXCEEDANCES * published["fall"]) / weight
     knots: list[tuple[float, float]] = []
     for score in np.arange(0.0, 20.0001, 0.1):
         if score <= bound:
             counted = float(np.searchsorted(-values, -score, side="right"))
         else:
-            counted = exceeding * math.exp(-(float(score) - bound) / fall)
+            counted = exceeding * (1.0 + (float(score) - bound) / (weight * fall)) ** -weight
         knots.append((round(float(score), 1), math.log(max(share * counted / searches, 1e-30))))
     return Tail(_falling(knots))
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from matcher import likeness
 from matcher.index import lot as lot
+from matcher.likeness import Likeness
 
 COHORT_MAX = 2048
 _NOBODY = -1
@@ -22,12 +24,19 @@ _NOBODY = -1
 class Cohort:
     """Templates of strangers, shape (m, dimension), and their case ids (-1: an operator's own cohort vector).
 
-    ``statistics`` keeps what was worked out for a case with this cohort; :mod:`matcher.as_norm` fills it.
+    ``common`` is what they have in common and ``freed`` the templates without it. ``statistics`` keeps what was worked out for
+    a case with this cohort; :mod:`matcher.as_norm` fills it.
     """
 
     templates: NDArray[np.float32] = field(repr=False)
     case_ids: NDArray[np.int64]
+    common: Likeness = field(init=False, repr=False, compare=False)
+    freed: NDArray[np.float32] = field(init=False, repr=False, compare=False)
     statistics: dict[int, tuple[float, float]] = field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "common", likeness.of_members(self.templates))
+        object.__setattr__(self, "freed", self.common.without(self.templates))
 
     def __len__(self) -> int:
         return len(self.case_ids)
@@ -40,9 +49,7 @@ class Cohort:
         return np.where(self.case_ids[found] == case_ids, found, _NOBODY)
 
 
-def join(members_of_gallery: Cohort, own: NDArray[np.float32]) -> Cohort:
-    """The cohort with an operator's own vectors added."""
-    if not len(own):
-        return members_of_gallery
+def joined(templates: NDArray[np.float32], case_ids: NDArray[np.int64], own: NDArray[np.float32]) -> Cohort:
+    """The cohort of these cases, with an operator's own vectors added."""
     nobody = np.full(len(own), _NOBODY, np.int64)
-    return Cohort(np.concatenate([members_of_gallery.templates, own]), np.concatenate([members_of_gallery.case_ids, nobody]))
+    return Cohort(np.concatenate([templates, own]), np.concatenate([case_ids, nobody]))

@@ -230,7 +230,7 @@ class Gallery:
                 count, chosen = self._index.members(cohorts.COHORT_MAX)
                 ids, rows, _ = self._index.fetch(chosen.tolist())
                 self._cohort_limit = int(cohorts.lot(ids).max()) if count > len(chosen) else _NO_LIMIT
-                self._cohort = cohorts.join(cohorts.Cohort(rows, ids), self._own_cohort)
+                self._cohort = cohorts.joined(rows, ids, self._own_cohort)
             return self._cohort
 
     def check_pack(self, pack_sha256: str) -> None:

@@ -96,12 +96,13 @@ def _wanted(calibration: Calibration, tracks: int) -> float:
 
 def _scores(vector: Vector, others: NDArray[np.float32], gallery: Gallery, calibration: Calibration) -> NDArray[np.float64]:
     """Scores of a face with others on the calibration's scale, neither side being registered."""
-    raw = (others @ vector).astype(np.float64)
     if calibration.rule is Rule.RAW:
-        return raw
+        return (others @ vector).astype(np.float64)
     cohort = gallery.cohort()
+    freed, face = cohort.common.without(others), cohort.common.without(vector[None])
+    raw = (freed @ face[0]).astype(np.float64)
     nobody = np.full((len(others), 1), -1, np.int64)
-    mean, deviation = as_norm.statistics_without(others @ cohort.templates.T, nobody)
-    own_mean, own_deviation = as_norm.statistics_without(vector[None] @ cohort.templates.T, nobody[:1])
+    mean, deviation = as_norm.statistics_without(freed @ cohort.freed.T, nobody)
+    own_mean, own_deviation = as_norm.statistics_without(face @ cohort.freed.T, nobody[:1])
     both: NDArray[np.float64] = 0.5 * ((raw - mean[:, 0]) / deviation[:, 0] + (raw - own_mean[0, 0]) / own_deviation[0, 0])
     return both
