@@ -48,12 +48,14 @@ def resolve_where(
         come as ``alternatives`` without an adcode. Never raises.
     """
     del lang  # every script is read in every post: people mix them, and platforms guess the language wrongly
-    text = text[:MAX_CHARS]
-    signs = [_from_text(text, "text")]
+    reading = read_place(text[:MAX_CHARS])
+    if reading.adcode is not None and point is None and place is None and exif_point is None:
+        return Where(reading.adcode, table().full_name(reading.adcode), (), reading.certainty, reading.evidence)
+    signs = [Sign("text", *reading)]
     if exif_point is not None:
         signs.append(_from_point(exif_point, "exif"))
     if point is not None:
-        signs.append(_from_post_point(point, text))
+        signs.append(_from_post_point(point, text[:MAX_CHARS]))
     if place is not None:
         signs.extend(_from_tag(place))
     return fuse(signs, home_of(profile_place))
@@ -73,11 +75,6 @@ def home_of(profile_place: str) -> str | None:
         known = table().resolve_old(profile_place)
         return known.adcode if known else None
     return read_place(profile_place).adcode
-
-
-def _from_text(text: str, source: str) -> Sign:
-    reading = read_place(text)
-    return Sign(source, reading.adcode, reading.alternatives, reading.certainty, reading.evidence)
 
 
 def _from_point(point: GeoPoint, source: str) -> Sign:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, NewType
+from typing import Any, NamedTuple, NewType
 
 Clock = Callable[[], datetime]
 """Returns the present instant, timezone-aware. Handed down so that tests can stop it."""
@@ -253,8 +253,7 @@ class Certainty(StrEnum):
     HIGH = "high"
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """One sign of a time or a place: where it came from, what it says, and the words that a reviewer reads.
 
     ``source``: text | geo | place | exif | x_place | profile | post_time | first_seen | person. ``value`` is an adcode or

@@ -32,9 +32,6 @@ _RANK = {NONE: 0, LOW: 1, MEDIUM: 2, HIGH: 3}
 def fuse(signs: list[Sign], profile: str | None = None) -> Where:
     """Combine the signs, the most telling source first (text, EXIF, geo, place); ``profile`` is the poster's home adcode."""
     divisions = table()
-    if len(signs) == 1 and signs[0].adcode:
-        (only,) = signs  # a post without anything but its text, as most are
-        return Where(only.adcode, divisions.full_name(signs[0].adcode), (), only.certainty, only.evidence)
     evidence = [item for sign in signs for item in sign.evidence]
     speaking = [sign for sign in signs if sign.options]
     if not speaking:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import calendar
-from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import NamedTuple
 
 from ingest.times import calendars
 from ingest.times.pieces import WHOLE, Token
@@ -19,12 +19,11 @@ class Unresolved(Exception):
     """A phrase that names no moment before the post; its text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Days:
-    """The days a phrase may mean: ``count`` days from ``first``; ``step`` is how far back the next reading lies (0: none)."""
+class Days(NamedTuple):
+    """The days a phrase may mean: ``number`` days from ``first``; ``step`` is how far back the next reading lies (0: none)."""
 
     first: date
-    count: int = 1
+    number: int = 1
     step: int = 0
     explicit: bool = True
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 Kind = Literal[
@@ -31,8 +30,7 @@ WHOLE = 0
 """Stands for all days of a holiday."""
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(NamedTuple):
     """A time of day as written.
 
     ``late`` is 8点多 (within the hour after), ``near`` 8点左右, ``before`` 快8点; ``until`` the second hour of 7、8点

@@ -136,9 +136,9 @@ def _clamped(start: datetime, end: datetime, grain: Grain, certainty: Certainty,
 def _on_days(phrase: Phrase, days: Days, posted: datetime) -> Interval | None:
     first = midnight(days.first)
     options = _within_day(phrase)
-    if days.count > 1:
-        certainty = MEDIUM if days.count <= 7 else LOW
-        return _clamped(first, first + DAY * days.count, BY_RANGE, certainty, posted)
+    if days.number > 1:
+        certainty = MEDIUM if days.number <= 7 else LOW
+        return _clamped(first, first + DAY * days.number, BY_RANGE, certainty, posted)
     certainty = LOW if len(options) > 1 else HIGH if days.explicit else MEDIUM
     for low, high, grain in options:
         found = _clamped(first + low, first + high, grain, certainty, posted)
@@ -161,7 +161,7 @@ def _dated(phrase: Phrase, token: Token, posted: datetime) -> Interval:
             days = Days(days.first, (last - days.first).days + 1)
     found = _on_days(phrase, days, posted)
     if found is None and days.step:
-        found = _on_days(phrase, Days(days.first - DAY * days.step, days.count, explicit=False), posted)
+        found = _on_days(phrase, Days(days.first - DAY * days.step, days.number, explicit=False), posted)
     if found is None and token.kind == "day" and token.value == 0:
         found = _tonight(phrase, days, posted)
     if found is None:
@@ -172,7 +172,7 @@ def _dated(phrase: Phrase, token: Token, posted: datetime) -> Interval:
 def _tonight(phrase: Phrase, days: Days, posted: datetime) -> Interval | None:
     """今晚 written after midnight, 今天半夜2点 that has just been, and 今晚 written before the night begins."""
     if posted.hour < 5 or any(low >= DAY for low, _, _ in _within_day(phrase)):
-        return _on_days(phrase, Days(days.first - DAY, days.count), posted)
+        return _on_days(phrase, Days(days.first - DAY, days.number), posted)
     if phrase.clock is None and phrase.parts and phrase.parts[-1] in NIGHT_PARTS and posted.hour >= 16:
         return Interval(posted - NOW_SPAN, posted, BY_HOUR, MEDIUM)
     return None
