@@ -57,7 +57,7 @@ def link(
 
     Args:
         new: The new face.
-        tracks: Faces of each known track, oldest first.
+        tracks: Faces of each track that may fit (see :func:`plausible`), oldest first.
         gallery: Gives the cohort that scores are normalised with.
         calibration: The bands in force; stricter where there are more tracks than cases.
         apart: (face, track) pairs that people took apart: never joined again.
@@ -86,6 +86,14 @@ def link(
         names = ", ".join(str(number) for _, number in sorted(fitting, reverse=True))
         return Link(None, one_in, f"fits tracks {names}: for a person to decide")
     return Link(track, one_in, f"a stranger reaches this likeness with about 1 of {one_in:,}")
+
+
+def plausible(
+    vector: Vector, others: NDArray[np.float32], gallery: Gallery, calibration: Calibration, among: int
+) -> NDArray[np.bool_]:
+    """Which of ``others`` (unit vectors, shape (n, dimension)) a face could be linked by, among so many tracks. A track none of
+    whose faces is one of them cannot fit: at least half of its faces would have to be."""
+    return _scores(vector, others, gallery, calibration) >= _wanted(calibration, among)
 
 
 def _wanted(calibration: Calibration, tracks: int) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +11,7 @@ from sqlalchemy import delete, func, insert, or_, select, update
 from store import dialect, faces
 from store.errors import BadInput, NotFound
 from store.faces import FaceVector
+from store.model import FaceQuality
 from store.refs import new_ref, tidy_ref
 from store.session import Tx
 from store.tables import cohort_vectors, drift, media, sightings, track_faces, tracks, tracks_apart
@@ -193,13 +194,41 @@ def mark(tx: Tx) -> Mark:
     return Mark(last_number(tx, _SEQUENCE), last_number(tx, faces.FACES_GONE))
 
 
-def tracked_vectors(tx: Tx, pack_sha256: str, after: int = -1) -> Iterator[tuple[int, FaceVector]]:
-    """(track, face) of every face that this pack embedded and that came onto its track after number ``after``."""
+def tracks_made(tx: Tx) -> int:
+    """How many tracks were ever begun, merged ones included: read from the last number, so it costs nothing to ask."""
+    return int(tx.execute(select(func.coalesce(func.max(tracks.c.id), 0))).scalar_one())
+
+
+def tracks_with(tx: Tx, face_ids: Sequence[int], pack_sha256: str) -> dict[int, list[FaceVector]]:
+    """The tracks on which any of these faces is: track -> its faces that this pack embedded, oldest first."""
+    on_it = select(track_faces.c.track_id).where(track_faces.c.face_id.in_(list(face_ids)))
     query = (
-        select(track_faces.c.face_id, track_faces.c.track_id)
+        select(track_faces.c.track_id, track_faces.c.face_id)
         .join(face_table, face_table.c.id == track_faces.c.face_id)
-        .where(track_faces.c.seq > after, face_table.c.pack_sha256 == pack_sha256)
+        .where(track_faces.c.track_id.in_(on_it), face_table.c.pack_sha256 == pack_sha256)
     )
-    on = {row.face_id: row.track_id for row in tx.execute(query)}
-    for face in faces.with_vectors(tx, sorted(on)):
-        yield on[face.face_id], face
+    track_of_face = {row.face_id: row.track_id for row in tx.execute(query)}
+    found: dict[int, list[FaceVector]] = {}
+    for face in faces.with_vectors(tx, sorted(track_of_face)):
+        found.setdefault(track_of_face[face.face_id], []).append(face)
+    return found
+
+
+def tracked_after(tx: Tx, pack_sha256: str, after: int, limit: int) -> tuple[int, list[int]]:
+    """Faces of good quality that this pack embedded and that came onto a track after change number ``after``: (the number up to
+    which this tells all, their ids). About ``limit`` changes at once; what one change moved comes together."""
+    changes = select(track_faces.c.seq).where(track_faces.c.seq > after).order_by(track_faces.c.seq)
+    end = tx.execute(changes.offset(limit - 1).limit(1)).scalar()
+    upto = last_number(tx, _SEQUENCE) if end is None else int(end)
+    query = (
+        select(track_faces.c.face_id)
+        .join(face_table, face_table.c.id == track_faces.c.face_id)
+        .where(track_faces.c.seq > after, track_faces.c.seq <= upto, face_table.c.pack_sha256 == pack_sha256)
+        .where(face_table.c.quality == FaceQuality.GOOD.value)
+    )
+    return upto, sorted(tx.execute(query).scalars())
+
+
+def on_tracks(tx: Tx) -> set[int]:
+    """Every face that is on a track."""
+    return set(tx.execute(select(track_faces.c.face_id)).scalars())

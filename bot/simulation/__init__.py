@@ -1,0 +1,1 @@
+"""A synthetic campaign through the real pipeline: the platform and the face engine are generators, time is injected."""
