@@ -41,7 +41,8 @@ class PlatformSeat:
 @dataclass(frozen=True, slots=True)
 class Bot:
     """Everything a step needs. ``stopping`` is set by SIGTERM: steps end after the post in hand. ``second`` is another engine
-    that must agree before anything is in the high band (``models.agree_with``)."""
+    that must agree before anything is in the high band (``models.agree_with``). ``embedded_up_to`` and ``case_photos_at`` are
+    how far each pack has come: the last photo it was shown, the last change of a case it has followed."""
 
     settings: Settings
     zone: ZoneInfo
@@ -58,3 +59,4 @@ class Bot:
     second: FaceBook | None = None
     unusable_case_photos: set[tuple[str, int]] = field(default_factory=set)
     embedded_up_to: dict[str, int] = field(default_factory=dict)
+    case_photos_at: dict[str, int] = field(default_factory=dict)

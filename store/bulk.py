@@ -1,4 +1,4 @@
-"""Many ready-made rows at once, past every rule of the query modules: for simulations, measurements and copies, never for the bot."""
+"""Many ready-made rows at once, past every rule of the query modules: for simulations and measurements, never for the bot."""
 
 from __future__ import annotations
 

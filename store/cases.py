@@ -250,6 +250,11 @@ def present_seq(tx: Tx) -> int:
     return last_number(tx, "cases")
 
 
+def last_seq(tx: Tx) -> int:
+    """The number of the last change of any case, 0 before the first."""
+    return int(tx.execute(select(counters.c.value).where(counters.c.name == "cases")).scalar() or 0)
+
+
 def pending_reverse(tx: Tx, limit: int = 100) -> list[tuple[int, int]]:
     """(case, seq) of verified cases that were not searched over all past sightings since their last change."""
     query = (

@@ -108,6 +108,11 @@ def unscanned(tx: Tx, pack_sha256: str, limit: int, after: int = 0) -> list[int]
     return list(tx.execute(query).scalars())
 
 
+def newest_photo(tx: Tx) -> int:
+    """The last photo's row, 0 before the first."""
+    return int(tx.execute(select(func.coalesce(func.max(photos.c.id), 0))).scalar_one())
+
+
 def unscanned_count(tx: Tx, pack_sha256: str) -> int:
     """How many photos of posts this pack has not seen yet."""
     query = select(func.count()).select_from(photos).where(*_not_seen(pack_sha256))

@@ -132,14 +132,15 @@ def embedded(tx: Tx, case_photo_id: int, pack_sha256: str) -> bool:
     return tx.execute(select(case_faces.c.id).where(*known)).first() is not None
 
 
-def faces_missing(tx: Tx, pack_sha256: str, limit: int = 100) -> list[CasePhoto]:
-    """Photos of cases that are not closed and have no face for this pack yet: what a change of engine has to embed."""
+def faces_missing(tx: Tx, pack_sha256: str, limit: int = 100, after: int = 0) -> list[CasePhoto]:
+    """Photos (rows above ``after``, ascending) of cases that are not closed and have no face for this pack yet: what a change of
+    engine has to embed."""
     known = select(case_faces.c.id).where(case_faces.c.case_photo_id == case_photos.c.id, case_faces.c.pack_sha256 == pack_sha256)
     query = (
         select(case_photos, photos.c.sha256)
         .join(photos, photos.c.id == case_photos.c.photo_id)
         .join(case_table, case_table.c.id == case_photos.c.case_id)
-        .where(~known.exists(), case_table.c.state != CaseState.CLOSED.value)
+        .where(case_photos.c.id > after, ~known.exists(), case_table.c.state != CaseState.CLOSED.value)
         .order_by(case_photos.c.id)
         .limit(limit)
     )

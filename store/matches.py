@@ -105,6 +105,8 @@ def rejected_cases(tx: Tx, face_id: int) -> frozenset[int]:
     face = faces.get(tx, face_id)
     if face is None:
         raise NotFound(f"no face is stored as number {face_id}")
+    if tx.execute(select(rejections.c.id).limit(1)).first() is None:
+        return frozenset()
     photo = photo_store.get(tx, face.photo_id)
     copies = [hit.photo_id for hit in photo_store.near(tx, photo.phash, _COPY_BITS)]
     query = (

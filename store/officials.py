@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -102,8 +103,11 @@ def agencies_of(tx: Tx, adcode: str | None = None) -> list[Agency]:
     return [_agency(row) for row in tx.execute(query)]
 
 
-def accounts(tx: Tx, platform: str | None = None, on: date | None = None) -> list[OfficialAccount]:
-    """Accounts with their agencies, by division and priority; with ``on``, of agencies in office on that day alone."""
+def accounts(
+    tx: Tx, platform: str | None = None, on: date | None = None, adcodes: Sequence[str] | None = None
+) -> list[OfficialAccount]:
+    """Accounts with their agencies, by division and priority; with ``on``, of agencies in office on that day alone, with
+    ``adcodes`` of these divisions alone."""
     columns = [column.label(f"agency_{column.name}") for column in agencies.c if column.name != "id"]
     query = (
         select(official_accounts, *columns)
@@ -112,6 +116,8 @@ def accounts(tx: Tx, platform: str | None = None, on: date | None = None) -> lis
     )
     if platform is not None:
         query = query.where(official_accounts.c.platform == platform)
+    if adcodes is not None:
+        query = query.where(agencies.c.adcode.in_(list(adcodes)))
     found = [_account(row) for row in tx.execute(query)]
     return found if on is None else [account for account in found if in_office(account.agency, on)]
 

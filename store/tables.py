@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    text,
 )
 
 from store.dialect import Blob, CleanText, Json, UtcDateTime, Word
@@ -182,16 +183,18 @@ photos = Table(
     _id(),
     Column("sha256", Word(64), nullable=False, unique=True),
     Column("phash", Word(16), nullable=False),
-    Column("band0", Integer, nullable=False, index=True),
-    Column("band1", Integer, nullable=False, index=True),
-    Column("band2", Integer, nullable=False, index=True),
-    Column("band3", Integer, nullable=False, index=True),
+    Column("band0", Integer, nullable=False),
+    Column("band1", Integer, nullable=False),
+    Column("band2", Integer, nullable=False),
+    Column("band3", Integer, nullable=False),
     Column("width_px", Integer, nullable=False),
     Column("height_px", Integer, nullable=False),
     Column("format", Word(20), nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
     Column("exif", Json),
     Column("first_seen_at", UtcDateTime, nullable=False),
+    # With all that a look-up of look-alikes reads, so that it never goes to the rows themselves.
+    *(Index(f"ix_photos_look_alike{band}", f"band{band}", "phash", "id") for band in range(4)),
 )
 
 media = Table(
@@ -280,6 +283,8 @@ counters = Table(
     Column("value", BigInteger, nullable=False),
 )
 
+_UNSEARCHED = text("searched_seq < seq")
+
 cases = Table(
     "cases",
     metadata,
@@ -318,6 +323,8 @@ cases = Table(
     Index("ix_cases_name", "name"),
     Index("ix_cases_birth_on", "birth_on"),
     Index("ix_cases_police_report_number", "police_report_number"),
+    # Empty unless a case is new or changed: asked for in every round.
+    Index("ix_cases_unsearched", "seq", sqlite_where=_UNSEARCHED, postgresql_where=_UNSEARCHED),
 )
 
 case_photos = Table(
@@ -493,6 +500,8 @@ alerts = Table(
     Index("ix_alerts_sent_id", "platform", "sent_id"),
     Index("ix_alerts_lease", "state", "lease_until"),
     Index("ix_alerts_sending_at", "platform", "sending_at"),
+    Index("ix_alerts_kind_sending_at", "platform", "kind", "sending_at"),
+    Index("ix_alerts_kind", "kind", "id"),
 )
 
 alert_mentions = Table(

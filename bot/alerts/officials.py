@@ -81,7 +81,7 @@ def choose(
     """
     if not where.settled or where.adcode is None:
         return Choice((), (_unsettled(where),))
-    chain = list(dict.fromkeys([where.adcode, *ancestors(where.adcode), MINISTRY]))
+    chain = asked_in_turn(where.adcode, ancestors)
     steps = [f"place {where.adcode} {where.place}".rstrip() + " is certain; asked in turn: " + ", ".join(chain)]
     chosen: list[OfficialAccount] = []
     for depth, adcode in enumerate(chain):
@@ -100,6 +100,11 @@ def choose(
     if not chosen:
         steps.append(f"nobody on {platform} can be asked for this place; a person decides")
     return Choice(tuple(chosen), tuple(steps))
+
+
+def asked_in_turn(adcode: str, ancestors: Callable[[str], Sequence[str]]) -> list[str]:
+    """The divisions whose officials may be asked for a place in ``adcode``: itself, those above it, the ministry."""
+    return list(dict.fromkeys([adcode, *ancestors(adcode), MINISTRY]))
 
 
 def _provincial(adcode: str) -> bool:

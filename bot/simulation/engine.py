@@ -1,4 +1,4 @@
-"""The face engine of a simulation: reads from the photo who it shows and makes that person's vector, in the time a real one takes."""
+"""The face engine of a simulation: reads from the photo who it shows and makes that vector, in the time a real one takes."""
 
 from __future__ import annotations
 

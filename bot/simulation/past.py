@@ -1,4 +1,4 @@
-"""What an installation holds after a while: posts that were worked through, with photos, faces, tracks and answers; cases; officials.
+"""What an installation holds after a while: posts that were worked through, with photos, faces and answers; cases; officials.
 
 Rows are written in bulk (:mod:`store.bulk`), so that an installation of a million posts stands within minutes.
 """
@@ -27,8 +27,8 @@ _BOX = {"box_left": 20.0, "box_top": 20.0, "box_right": 100.0, "box_bottom": 100
 
 
 def add_posts(store: Store, campaign: Campaign, first: int, last: int) -> None:
-    """Posts ``first`` to ``last`` as they stand once they are decided: one photo with one stranger's face on a track of its own, one
-    answer sent. Rows get the numbers of their posts."""
+    """Posts ``first`` to ``last`` as they stand once they are decided: one photo with one stranger's face on a track of its own,
+    one answer sent. Rows get the numbers of their posts."""
     for start in range(first, last + 1, _BLOCK):
         numbers = range(start, min(start + _BLOCK, last + 1))
         vectors = strangers(len(numbers), start)
@@ -37,10 +37,11 @@ def add_posts(store: Store, campaign: Campaign, first: int, last: int) -> None:
                 bulk.add(tx, table, rows)
 
 
-def _past(campaign: Campaign, numbers: Sequence[int], vectors: NDArray[np.float32], vault: Vault) -> dict[str, list[dict[str, Any]]]:
+def _past(
+    campaign: Campaign, numbers: Sequence[int], vectors: NDArray[np.float32], vault: Vault
+) -> dict[str, list[dict[str, Any]]]:
     rows: dict[str, list[dict[str, Any]]] = {
-        name: []
-        for name in ("posts", "photos", "media", "face_scans", "faces", "tracks", "track_faces", "sightings", "alerts")
+        name: [] for name in ("posts", "photos", "media", "face_scans", "faces", "tracks", "track_faces", "sightings", "alerts")
     }
     for number, vector in zip(numbers, vectors, strict=True):
         for table, row in _one(campaign, number, vector, vault):
@@ -68,7 +69,8 @@ def _one(campaign: Campaign, n: int, vector: NDArray[np.float32], vault: Vault) 
     yield "face_scans", {"photo_id": n, "pack_sha256": pack, "pack_id": VectorEngine.pack_id, "faces": 1, "at": at}
     yield "faces", {
         "id": n, "photo_id": n, "position": 0, **_BOX, "det_score": 0.99, "landmarks": [], "quality": "good", "quality_why": "",
-        "norm": 14.0, "pack_id": VectorEngine.pack_id, "pack_sha256": pack, "vector": seal_vector(vault, vector, f"face:{n}:{pack}:0"),
+        "norm": 14.0, "pack_id": VectorEngine.pack_id, "pack_sha256": pack,
+        "vector": seal_vector(vault, vector, f"face:{n}:{pack}:0"),
     }  # fmt: skip
     yield "tracks", {"id": n, "ref": f"T-P{n:07d}", "created_at": at}
     yield "track_faces", {"face_id": n, "track_id": n, "why": "", "by": "bot", "at": at}
@@ -78,8 +80,9 @@ def _one(campaign: Campaign, n: int, vector: NDArray[np.float32], vault: Vault) 
         "when_certainty": "medium", "when_evidence": [], "state": "open", "created_at": at, "updated_at": at,
     }  # fmt: skip
     yield "alerts", {
-        "id": n, "platform": PLATFORM, "target_post_id": post.id, "kind": "answer", "scope": "", "ref": f"S-P{n:07d}", "text": "…",
-        "reply_to_id": post.id, "sighting_id": n, "state": "sent", "attempt": 1, "sending_at": at, "sent_id": f"own-past-{n}",
+        "id": n, "platform": PLATFORM, "target_post_id": post.id, "kind": "answer", "scope": "", "ref": f"S-P{n:07d}",
+        "text": "…", "reply_to_id": post.id, "sighting_id": n, "state": "sent",
+        "attempt": 1, "sending_at": at, "sent_id": f"own-past-{n}",
         "created_at": at, "sent_at": at,
     }  # fmt: skip
 

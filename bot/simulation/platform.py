@@ -101,9 +101,7 @@ class GeneratedPlatform:
 
 def settings(poll_every_s: int) -> Settings:
     """Settings of a seat at this platform."""
-    return Settings(
-        enabled=True, hashtags=(TAG,), mentions=False, poll_every_s=poll_every_s, max_pages=100, backfill_hours=24
-    )
+    return Settings(enabled=True, hashtags=(TAG,), mentions=False, poll_every_s=poll_every_s, max_pages=100, backfill_hours=24)
 
 
 class SimClock:

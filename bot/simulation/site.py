@@ -70,7 +70,5 @@ def open_site(
         decoder = stack.enter_context(Decoder())
         faces = FaceBook(VectorEngine(engine_s, spend), targets, matching.candidates_kept)
         files = PhotoFiles(folder / "photos", store.vault)
-        bot = Bot(
-            chosen, chosen.zone, clock, store, files, {PLATFORM: seat}, decoder, faces, load_templates(None)
-        )
+        bot = Bot(chosen, chosen.zone, clock, store, files, {PLATFORM: seat}, decoder, faces, load_templates(None))
         yield Site(bot, platform)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from bot.alerts.compose import compose
 from bot.alerts.decide import Alert, Answer, Candidate, Decision, Policy, Situation, decide
-from bot.alerts.officials import RoutingRules, choose
+from bot.alerts.officials import RoutingRules, asked_in_turn, choose
 from bot.alerts.routing import within_hours
 from bot.bot import Bot, PlatformSeat
 from bot.log import get
@@ -151,7 +151,8 @@ def _accounts(tx: Tx, bot: Bot, seat: PlatformSeat, sighting: Sighting | None) -
     if sighting is None or not sighting.where.settled:
         return (), "the place is not certain"
     today = tx.now.astimezone(bot.zone).date()
-    listed = officials.accounts(tx, seat.name)
+    chain = asked_in_turn(sighting.where.adcode or "", _ancestors)
+    listed = officials.accounts(tx, seat.name, adcodes=chain)
     rules, why = routing(bot, sighting.when)
     choice = choose(sighting.where, listed, platform=seat.name, rules=rules, today=today, ancestors=_ancestors)
     return choice.accounts, "; ".join((why, *choice.steps))

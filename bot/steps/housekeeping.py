@@ -10,7 +10,8 @@ from bot.faces import FaceBook
 from bot.log import get
 from bot.steps import match
 from matcher.engines.base import DetectedFace
-from store import alerts, faces, gallery, media, posts
+from store import alerts, cases, faces, gallery, media, posts
+from store.cases import CasePhoto
 from store.errors import Damaged, NotFound, PhotoRefused, PlatformError
 from store.model import Box, Capability, Post
 from store.posts import Step, StoredPost
@@ -24,9 +25,24 @@ LOOK_UP_AFTER = timedelta(hours=20)
 def embed_case_photos(bot: Bot, book: FaceBook | None = None) -> int:
     """Embed the case photos that a model pack has not seen yet (a new photo, a changed pack). Returns how many."""
     book = book or bot.faces
-    done = 0
     with bot.store.read() as tx:
-        missing = gallery.faces_missing(tx, book.pack.sha256)
+        seq = cases.last_seq(tx)
+    if bot.case_photos_at.get(book.pack.sha256) == seq:  # asked in every round: no case changed, nothing to look for
+        return 0
+    done = after = 0
+    while not bot.stopping.is_set():
+        with bot.store.read() as tx:
+            missing = gallery.faces_missing(tx, book.pack.sha256, after=after)
+        if not missing:
+            bot.case_photos_at[book.pack.sha256] = seq
+            break
+        done += _embed(bot, book, missing)
+        after = missing[-1].id
+    return done
+
+
+def _embed(bot: Bot, book: FaceBook, missing: Sequence[CasePhoto]) -> int:
+    done = 0
     for photo in missing:
         key = (book.pack.sha256, photo.id)
         if bot.stopping.is_set() or key in bot.unusable_case_photos:
@@ -67,7 +83,8 @@ def embed_past_photos(bot: Bot, book: FaceBook, limit: int) -> int:
     looked_at = 0
     after = bot.embedded_up_to.get(book.pack.sha256, 0)
     with bot.store.read() as tx:
-        waiting = faces.unscanned(tx, book.pack.sha256, limit, after)
+        newest = faces.newest_photo(tx)
+        waiting = faces.unscanned(tx, book.pack.sha256, limit, after) if newest > after else []
     for photo_id in waiting:
         if bot.stopping.is_set():
             break
@@ -80,6 +97,8 @@ def embed_past_photos(bot: Bot, book: FaceBook, limit: int) -> int:
             if book is bot.faces:
                 match.search_again(bot, photo_id)
         looked_at += 1
+    if len(waiting) < limit and looked_at == len(waiting):  # all photos up to here were seen: never walk over them again
+        bot.embedded_up_to[book.pack.sha256] = newest
     return looked_at
 
 

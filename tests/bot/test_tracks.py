@@ -8,6 +8,7 @@ from bot.drift import kept_drift
 from bot.microblog.model import Side
 from bot.microblog.server import Microblog
 from bot.pipeline import run_round
+from bot.steps.tracks import TrackBook
 from store import faces, media, posts, recognition, sightings
 from store.errors import BadInput
 from store.sightings import SightingState
@@ -73,6 +74,15 @@ def test_what_people_split_stays_apart_and_what_they_merge_stays_together(start,
     with start.store.write() as tx:
         recognition.merge(tx, track, its, by="lead", why="known to us")
     assert tracks_of(start, first, third) == [track, track]
+
+
+def test_a_track_is_found_by_another_process(start, tools, microblog: Microblog, photos) -> None:
+    """A bot that did not see the first face itself links the second with it all the same."""
+    first = see(tools, microblog, start, photos["b-street"])
+    object.__setattr__(start, "tracks", TrackBook())
+    second = see(tools, microblog, start, photos["b-mirror"], "boris")
+    a, b = tracks_of(start, first, second)
+    assert a == b
 
 
 def test_a_child_with_verified_parents_raises_no_alert_again(start, tools, microblog: Microblog, photos) -> None:
