@@ -50,9 +50,20 @@ class StoreSettings(Section):
         default="sqlite:///var/suishoupai.sqlite", description="The database: sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME."
     )
     photos_dir: Path = Field(default=Path("var/photos"), description="Folder of photo files, named by content hash.")
+    photos_url: str = Field(
+        default="", description="s3://BUCKET/PREFIX for photos instead of photos_dir; keys and endpoint from the environment."
+    )
     key_file: Path = Field(
         default=Path("var/key"), description="The key that seals photos and vectors, where SUISHOUPAI_KEY is not set; made once."
     )
+
+    @field_validator("photos_url")
+    @classmethod
+    def _bucket(cls, value: str) -> str:
+        parsed = urlsplit(value)
+        if value and (parsed.scheme != "s3" or not parsed.netloc or "@" in parsed.netloc or parsed.query):
+            raise ValueError("write it as s3://BUCKET or s3://BUCKET/PREFIX; keys stand in the environment")
+        return value
 
 
 class ModelsSettings(Section):

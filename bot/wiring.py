@@ -23,7 +23,7 @@ from matcher import packs
 from matcher.calibrate import BandTargets
 from matcher.engines.base import Engine, EngineSettings
 from matcher.engines.loading import load as load_engine
-from store import keys, moving, platform_states, recognition
+from store import keys, moving, photo_bucket, platform_states, recognition
 from store.errors import PlatformError, SettingsError, StoreError
 from store.model import Clock
 from store.photos import PhotoFiles
@@ -40,7 +40,7 @@ def utc_now() -> datetime:
 
 def configure_logs(loaded: Loaded) -> None:
     """Logs as the settings ask, with every platform secret hidden."""
-    names = [name for module in loaded.modules.values() for name in module.SECRETS]
+    names = [name for module in loaded.modules.values() for name in module.SECRETS] + list(photo_bucket.SECRETS)
     settings = loaded.settings.log
     log.configure(level=settings.level, json_lines=settings.format == "json", secrets=loaded.secrets.only(names).values())
 
@@ -88,9 +88,17 @@ def _share_work(store: Store, *, fresh: bool) -> None:
     store.queue = shared.Deferrer()
 
 
-def open_files(settings: Settings, store: Store) -> PhotoFiles:
-    """The photo folder of the settings."""
-    return PhotoFiles(settings.store.photos_dir, store.vault)
+def open_files(loaded: Loaded, store: Store) -> PhotoFiles:
+    """The photo folder or bucket of the settings.
+
+    Raises:
+        StoreError: the bucket does not answer, refuses the key, or is not there.
+    """
+    if not loaded.settings.store.photos_url:
+        return PhotoFiles(loaded.settings.store.photos_dir, store.vault)
+    bucket = photo_bucket.Bucket(loaded.settings.store.photos_url, loaded.secrets)
+    bucket.check()
+    return PhotoFiles(bucket, store.vault)
 
 
 def open_decoder(settings: Settings) -> Decoder:
@@ -225,7 +233,7 @@ def open_bot(loaded: Loaded, clock: Clock = utc_now) -> Iterator[Bot]:
         stack.callback(decoder.close)
         faces = open_face_book(settings, store)
         meet_platforms(seats)
-        files, second = open_files(settings, store), open_second(settings, store)
+        files, second = open_files(loaded, store), open_second(settings, store)
         yield Bot(settings, settings.zone, clock, store, files, seats, decoder, faces, templates, second=second)
 
 
@@ -258,7 +266,7 @@ def open_worker(loaded: Loaded, queues: Collection[str], clock: Clock = utc_now)
         if NEEDS_TOKENS & set(queues):
             meet_platforms(seats)
             _introduce(store, seats)
-        files = open_files(settings, store)
+        files = open_files(loaded, store)
         yield Bot(settings, settings.zone, clock, store, files, seats, decoder, faces, templates, second=second)
 
 

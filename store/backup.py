@@ -20,7 +20,7 @@ from pathlib import Path
 from sqlalchemy import update
 
 from store import audit, dialect, erase, tombstones
-from store.errors import StoreError
+from store.errors import NotFound, StoreError
 from store.model import AlertState
 from store.photos import PhotoFiles
 from store.posts import Step
@@ -93,10 +93,10 @@ def _write(store: Store, files: PhotoFiles, part: Path, progress: Progress) -> M
     names = _photo_names(part / DATABASE)
     missing = []
     for done, name in enumerate(names, 1):
-        source, relative = files.path(name), f"{PHOTOS}/{name[:2]}/{name}"
+        relative = f"{PHOTOS}/{name[:2]}/{name}"
         try:
-            sums[relative] = _copy(source, part / relative)
-        except FileNotFoundError:
+            sums[relative] = _put_bytes(part / relative, files.sealed(name))
+        except NotFound:
             missing.append(name)
         progress("photos", done, len(names))
     size = sum((part / relative).stat().st_size for relative in sums)
@@ -171,7 +171,7 @@ def _bring_back(source: Path, database: Path, files: PhotoFiles, progress: Progr
     names = sorted(path for path in (source / PHOTOS).glob("*/*"))
     try:
         for done, path in enumerate(names, 1):
-            _copy(path, files.path(path.name))
+            files.bring_back(path.name, path.read_bytes())
             progress("photos", done, len(names))
         for left in ("-wal", "-shm"):
             database.with_name(database.name + left).unlink(missing_ok=True)
@@ -248,11 +248,18 @@ def _hash_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _put_text(path: Path, text: str) -> None:
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text)
+def _put_bytes(target: Path, content: bytes) -> str:
+    """Write a file so that it is on the disk when this returns; gives its sha256."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with open(target, "wb") as file:
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
+    return hashlib.sha256(content).hexdigest()
+
+
+def _put_text(path: Path, text: str) -> None:
+    _put_bytes(path, text.encode())
 
 
 def _sync(folder: Path) -> None:

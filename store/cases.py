@@ -252,7 +252,7 @@ def present_seq(tx: Tx) -> int:
 
 def last_seq(tx: Tx) -> int:
     """The number of the last change of any case, 0 before the first."""
-    return int(tx.execute(select(counters.c.value).where(counters.c.name == "cases")).scalar() or 0)
+    return last_number(tx, "cases")
 
 
 def pending_reverse(tx: Tx, limit: int = 100) -> list[tuple[int, int]]:

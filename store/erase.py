@@ -93,7 +93,7 @@ def erase_account(store: Store, files: PhotoFiles, platform: str, author_id: str
 
 def erase_photo(store: Store, files: PhotoFiles, sha256: str, *, by: str, why: str) -> Receipt:
     """Erase one photo from every post and case, with its faces; neither its bytes nor its very picture is stored again."""
-    files.path(sha256)  # refuses what is no sha256
+    photos.checked_name(sha256)
 
     def remove(work: _Work) -> str:
         number = work.tx.execute(select(photo_table.c.id).where(photo_table.c.sha256 == sha256)).scalar()

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import secrets
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import combinations
@@ -16,8 +13,9 @@ from typing import Any
 from sqlalchemy import Row, func, select, union_all
 
 from store import codec, dialect
-from store.errors import BadInput, Damaged, NotFound, PhotoRefused, StoreError
+from store.errors import BadInput, Damaged, NotFound, PhotoRefused
 from store.model import Exif
+from store.photo_place import Folder, PhotoPlace
 from store.session import Tx
 from store.tables import media, photos, posts
 from store.tombstones import Kind, Tombstones
@@ -30,141 +28,88 @@ _TELLING = 16
 
 
 class PhotoFiles:
-    """A folder of photos, each in a file named by the sha256 of its bytes, sealed by ``vault``. Safe to share."""
+    """Photos by the sha256 of their bytes, sealed by ``vault``, in a folder or another place. Safe to share between threads."""
 
-    def __init__(self, root: Path, vault: Vault | None = None) -> None:
-        self.root = root
+    def __init__(self, place: Path | PhotoPlace, vault: Vault | None = None) -> None:
+        self.place: PhotoPlace = Folder(place) if isinstance(place, Path) else place
         self._vault: Vault = vault or PlainVault()
 
     def put(self, content: bytes) -> str:
-        """Keep ``content`` and return its sha256 (hex). The file is whole and on the disk when this returns; twice is once.
+        """Keep ``content`` and return its sha256 (hex). It is whole and lasts when this returns; twice is once, and mends a
+        damaged copy.
 
         Raises:
-            StoreError: the folder cannot be written, or the disk is full.
+            StoreError: the place cannot be written, or is full.
         """
         sha256 = hashlib.sha256(content).hexdigest()
-        path = self.path(sha256)
-        if self._holds(sha256):
-            with suppress(OSError):
-                os.utime(path)  # so that sweep() does not take a file that is about to get its row
-            return sha256
-        self._write(path, self._vault.seal(content, f"photo:{sha256}"))
+        # Written anew even where it stands: so it is whole, and sweeping does not take a photo that is about to get its row.
+        self.place.write(sha256, self._vault.seal(content, f"photo:{sha256}"))
         return sha256
 
     def reseal(self, sha256: str) -> bool:
         """Seal a photo anew with the present key. True if that was needed."""
-        path = self.path(sha256)
         try:
-            sealed = path.read_bytes()
-        except FileNotFoundError:  # erased meanwhile
+            if self._vault.fresh(self.sealed(sha256)):
+                return False
+        except NotFound:  # erased meanwhile
             return False
-        except OSError as error:
-            raise _unreadable(path, error) from error
-        if self._vault.fresh(sealed):
-            return False
-        self._write(path, self._vault.seal(self.get(sha256), f"photo:{sha256}"))
+        self.put(self.get(sha256))
         return True
-
-    def _write(self, path: Path, sealed: bytes) -> None:
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-        try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with open(temporary, "xb", opener=_private) as file:
-                file.write(sealed)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-            _sync_folder(path.parent)
-        except OSError as error:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
-            raise StoreError(
-                f"a photo cannot be written under {self.root}: {error}", mend="free space or mend the permissions"
-            ) from error
 
     def get(self, sha256: str) -> bytes:
         """The bytes of a photo.
 
         Raises:
             NotFound: no such photo is kept.
-            Damaged: the file no longer holds what its name says; other photos are not concerned.
-            StoreError: the file cannot be read, or its key is not at hand.
+            Damaged: what is kept no longer fits its name; other photos are not concerned.
+            StoreError: it cannot be read, or its key is not at hand.
         """
-        path = self.path(sha256)
-        try:
-            sealed = path.read_bytes()
-        except FileNotFoundError as error:
-            raise NotFound(f"the photo {sha256} is not kept under {self.root}") from error
-        except OSError as error:
-            raise _unreadable(path, error) from error
+        sealed = self.sealed(sha256)
         try:
             content = self._vault.open(sealed, f"photo:{sha256}")
         except Damaged as error:
-            raise Damaged(f"the photo {path} is damaged: {error}", mend=error.mend) from error
+            raise Damaged(f"the photo {sha256} in {self.place} is damaged: {error}", mend=error.mend) from error
         if hashlib.sha256(content).hexdigest() != sha256:
-            raise Damaged(f"the photo {path} is damaged: its content no longer fits its name", mend="restore it from a backup")
+            words = f"the photo {sha256} in {self.place} is damaged: its content no longer fits its name"
+            raise Damaged(words, mend="restore it from a backup")
         return content
 
-    def _holds(self, sha256: str) -> bool:
-        """Whether the photo stands there and is whole: a damaged copy is to be written anew, not trusted for its name."""
-        try:
-            self.get(sha256)
-        except (NotFound, StoreError):
-            return False
-        return True
+    def sealed(self, sha256: str) -> bytes:
+        """A photo as it is kept, for a backup. Raises NotFound and StoreError as :meth:`get`."""
+        return self.place.read(checked_name(sha256))
+
+    def bring_back(self, sha256: str, sealed: bytes) -> None:
+        """Keep what :meth:`sealed` gave. Raises StoreError as :meth:`put`."""
+        self.place.write(checked_name(sha256), sealed)
 
     def delete(self, sha256: str) -> bool:
-        """Remove a photo's file. True if there was one."""
-        path = self.path(sha256)
-        try:
-            path.unlink()
-        except FileNotFoundError:
-            return False
-        except OSError as error:
-            raise StoreError(
-                f"the photo {path} cannot be removed: {error}", mend="mend the permissions, then erase again"
-            ) from error
-        return True
+        """Let go of a photo. True if there was one."""
+        return self.place.remove(checked_name(sha256))
 
     def all(self) -> Iterator[str]:
         """The sha256 of every photo that is kept."""
-        for path in self.root.glob("??/*"):
-            if not path.name.startswith("."):
-                yield path.name
+        return (name for name in self.place.names() if not name.startswith("."))
 
-    def older_than(self, moment: datetime) -> Iterator[str]:
-        """Photos whose files were last put before ``moment``. Left-overs of interrupted writes from before then are removed."""
-        for path in self.root.glob("??/*"):
-            with suppress(FileNotFoundError):  # erased meanwhile
-                if path.stat().st_mtime < moment.timestamp():
-                    if path.name.startswith("."):
-                        path.unlink()
-                    else:
-                        yield path.name
+    def older(self, sha256: str, moment: datetime) -> bool:
+        """Whether a photo was last put before ``moment``."""
+        at = self.place.written_at(checked_name(sha256))
+        return at is not None and at < moment
 
-    def path(self, sha256: str) -> Path:
-        """Where a photo's file stands (whether it exists or not). Refuses what is not a sha256, such as ``../``."""
-        if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
-            raise BadInput("a photo is named by 64 hexadecimal digits")
-        return self.root / sha256[:2] / sha256
+    def clear_leftovers(self, moment: datetime) -> int:
+        """Remove what writes that were interrupted before ``moment`` left. Returns how many."""
+        left = [name for name in self.place.names() if name.startswith(".")]
+        return sum(self.place.remove(name) for name in left if (at := self.place.written_at(name)) is not None and at < moment)
 
 
-def _private(path: str, flags: int) -> int:
-    """Opens a new file for its owner alone."""
-    return os.open(path, flags, 0o600)
+def checked_name(sha256: str) -> str:
+    """``sha256`` itself. Refuses what is none, such as ``../``.
 
-
-def _unreadable(path: Path, error: OSError) -> StoreError:
-    return StoreError(f"the photo {path} cannot be read: {error}", mend="check the disk and the permissions")
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename last through a loss of power: the folder itself must reach the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    Raises:
+        BadInput: it is not 64 hexadecimal digits.
+    """
+    if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
+        raise BadInput("a photo is named by 64 hexadecimal digits")
+    return sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +256,12 @@ def first_seen(tx: Tx, photo_id: int, max_distance: int = 0) -> FirstSeen | None
     )
     row = tx.execute(query).first()
     return None if row is None else FirstSeen(row.photo_id, row.id, row.posted_at)
+
+
+def without_row(tx: Tx, names: Sequence[str]) -> list[str]:
+    """Which of these photos (a few hundred at most) no row names."""
+    known = set(tx.execute(select(photos.c.sha256).where(photos.c.sha256.in_(list(names)))).scalars())
+    return [name for name in names if name not in known]
 
 
 def count(tx: Tx) -> int:

@@ -106,10 +106,15 @@ def sweep_files(store: Store, files: PhotoFiles, kept_for: timedelta = timedelta
     swept = 0
     with store.read() as tx:
         before = tx.now - kept_for
-    for name in files.older_than(before):
-        with store.write("retention.file") as tx:
-            if tx.execute(select(photos.c.id).where(photos.c.sha256 == name)).first() is None:
-                swept += files.delete(name)
+    names = files.all()
+    while part := list(islice(names, _BATCH)):
+        with store.read() as tx:
+            strays = photos.without_row(tx, part)
+        for name in strays:
+            if files.older(name, before):
+                with store.write("retention.file") as tx:
+                    swept += bool(photos.without_row(tx, [name])) and files.delete(name)
+    files.clear_leftovers(before)
     return swept
 
 

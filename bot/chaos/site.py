@@ -170,7 +170,7 @@ class Site:
         with wiring.open_decoder(self._loaded().settings) as decoder:
             facts = decoder.open(data)
         store = wiring.open_store(self._loaded())
-        wiring.open_files(self._loaded().settings, store).put(data)
+        wiring.open_files(self._loaded(), store).put(data)
         with store.write() as tx:
             kept = photos.save(
                 tx, sha256=facts.sha256, phash=facts.phash, width_px=facts.width_px, height_px=facts.height_px,

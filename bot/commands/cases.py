@@ -44,7 +44,7 @@ def desk(config: Path) -> Iterator[casework.Desk]:
     store = open_store(loaded)
     try:
         with open_decoder(loaded.settings) as decoder:
-            yield casework.Desk(store, open_files(loaded.settings, store), decoder, open_face_book(loaded.settings, store))
+            yield casework.Desk(store, open_files(loaded, store), decoder, open_face_book(loaded.settings, store))
     finally:
         store.close()
 

@@ -52,7 +52,7 @@ def _open(config: Path) -> Iterator[tuple[Store, PhotoFiles]]:
     loaded = load_settings(config)
     store = open_store(loaded)
     try:
-        yield store, open_files(loaded.settings, store)
+        yield store, open_files(loaded, store)
     finally:
         store.close()
 
@@ -94,7 +94,7 @@ def restore(
     loaded = load_settings(config)
     store = Store(loaded.settings.store.url, utc_now, open_keys(loaded).vault)
     with bar(as_json) as told:
-        done = copies.restore(folder, store, open_files(loaded.settings, store), told)
+        done = copies.restore(folder, store, open_files(loaded, store), told)
     store.close()
     if as_json:
         emit_json(done)
@@ -209,7 +209,7 @@ def keys_rotate(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = Fal
     opened = key_ring.open_vault(loaded.secrets.get(key_ring.ENVIRONMENT), loaded.settings.store.key_file, accept_plain=True)
     store = Store(loaded.settings.store.url, utc_now, opened.vault)
     with bar(as_json) as told:
-        done = rotate.rotate(store, open_files(loaded.settings, store), lambda step: told(step.what, step.done, step.total))
+        done = rotate.rotate(store, open_files(loaded, store), lambda step: told(step.what, step.done, step.total))
     store.close()
     if as_json:
         emit_json(done)

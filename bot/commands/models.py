@@ -139,7 +139,7 @@ def embed(
             settings.zone,
             utc_now,
             store,
-            open_files(settings, store),
+            open_files(loaded, store),
             open_platforms(loaded),
             decoder,
             open_face_book(settings, store),

@@ -32,7 +32,7 @@ def open_parts(loaded: Loaded, clock: Clock = wiring.utc_now) -> Iterator[Parts]
     store = wiring.open_store(loaded, clock)
     try:
         with wiring.open_decoder(loaded.settings) as decoder:
-            files = wiring.open_files(loaded.settings, store)
+            files = wiring.open_files(loaded, store)
             yield Parts(loaded, store, files, decoder, clock, wiring.open_face_book(loaded.settings, store))
     finally:
         store.close()
