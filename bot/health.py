@@ -92,6 +92,14 @@ def metrics(figures: Figures, seats: Iterable[SeatHealth], health: Health) -> st
     lines.gauge("posts", "Posts by step.", {(("step", step.value),): n for step, n in figures.posts.items()})
     lines.gauge("messages", "Messages by state.", {(("state", state.value),): n for state, n in figures.alerts.items()})
     lines.gauge("leads", "Leads by state.", {(("state", state.value),): n for state, n in figures.leads.items()})
+    lines.gauge("cases", "Cases by state.", {(("state", state.value),): n for state, n in figures.cases.items()})
+    lines.gauge("pictures", "Pictures of posts by state.", {(("state", state.value),): n for state, n in figures.media.items()})
+    lines.gauge("photos", "Photos kept.", {(): figures.photos})
+    lines.gauge("sightings", "Sightings.", {(): figures.sightings})
+    lines.gauge("cases_to_search_back", "New or changed cases not yet searched over the past.", {(): figures.reverse_pending})
+    lines.gauge("files_to_remove", "Photo files that erasures left to be removed.", {(): figures.files_to_remove})
+    lines.gauge("oldest_post_waiting_seconds", "Since when the oldest post waits.", {(): _since(figures.oldest_waiting_at, figures.at)})
+    lines.gauge("oldest_message_ready_seconds", "The same of messages.", {(): _since(figures.oldest_ready_at, figures.at)})
     lines.gauge("candidates_open", "Candidates that wait for a reviewer.", {(): figures.candidates_open})
     seats = list(seats)
     lines.gauge("poll_interval_seconds", "What the call budget leaves.", {(("platform", s.name),): s.poll_s for s in seats})
@@ -104,6 +112,10 @@ def metrics(figures: Figures, seats: Iterable[SeatHealth], health: Health) -> st
 
 def _seconds(until: datetime | None, now: datetime) -> float:
     return max(0.0, (until - now).total_seconds()) if until is not None else 0.0
+
+
+def _since(moment: datetime | None, now: datetime) -> float:
+    return 0.0 if moment is None else max(0.0, (now - moment).total_seconds())
 
 
 class _Lines:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 import sys
 from collections.abc import Iterable, MutableMapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import structlog
@@ -102,6 +104,17 @@ class _Lines:
         pairs = " ".join(f"{key}={value}" for key, value in event.items())
         line = f"{at} {level:<7} {what}" + (f"  {pairs}" if pairs else "")
         return f"{line}\n{trace}" if trace else line
+
+
+def trace_of(platform: str, post_id: str) -> str:
+    """The trace id of a post: the same in every process and at every step, from poll to answer, and no name of anybody."""
+    return hashlib.sha256(f"{platform}\x1f{post_id}".encode()).hexdigest()[:12]
+
+
+def traced(platform: str, post_id: str) -> AbstractContextManager[Any]:
+    """Within the block every line of this thread carries the post's trace id (``trace=...``); nothing for a message that is
+    about no post."""
+    return structlog.contextvars.bound_contextvars(trace=trace_of(platform, post_id)) if post_id else nullcontext()
 
 
 def get(name: str) -> Any:

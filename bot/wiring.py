@@ -98,7 +98,7 @@ def open_files(loaded: Loaded, store: Store) -> PhotoFiles:
         return PhotoFiles(loaded.settings.store.photos_dir, store.vault)
     bucket = photo_bucket.Bucket(loaded.settings.store.photos_url, loaded.secrets)
     bucket.check()
-    return PhotoFiles(bucket, store.vault)
+    return PhotoFiles(bucket, store.vault, beside=loaded.settings.store.photos_dir)
 
 
 def open_decoder(settings: Settings) -> Decoder:

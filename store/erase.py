@@ -222,7 +222,7 @@ def log_path(store: Store, files: PhotoFiles) -> Path:
 
     It stands beside the database's file; where a server keeps the database, beside the photo folder.
     """
-    beside = files.root if store.path is None else store.path
+    beside = files.beside if store.path is None else store.path
     return beside.with_name(beside.name + ".erasures")
 
 

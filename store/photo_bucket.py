@@ -39,12 +39,10 @@ class Bucket:
         self.url = url.rstrip("/")
         self._bucket, self._root = parsed.netloc, f"{parsed.netloc}/{parsed.path.strip('/')}".rstrip("/")
         self._errors = (BaseError, OSError)
-        self._fs: Any = FsspecStore(
-            "s3",
-            config=_config(environ),
-            client_options={"allow_http": True, "timeout": f"{_REQUEST_S}s", "connect_timeout": f"{_CONNECT_S}s"},
-            retry_config={"max_retries": _RETRIES, "retry_timeout": timedelta(seconds=_RETRY_S)},
-        )
+        client: Any = {"allow_http": True, "timeout": f"{_REQUEST_S}s", "connect_timeout": f"{_CONNECT_S}s"}
+        retries: Any = {"max_retries": _RETRIES, "retry_timeout": timedelta(seconds=_RETRY_S)}
+        config: Any = _config(environ)
+        self._fs: Any = FsspecStore("s3", config=config, client_options=client, retry_config=retries)
 
     def __str__(self) -> str:
         return self.url

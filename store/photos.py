@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Row, func, select, union_all
 
 from store import codec, dialect
-from store.errors import BadInput, Damaged, NotFound, PhotoRefused
+from store.errors import BadInput, Damaged, NotFound, PhotoRefused, StoreError
 from store.model import Exif
 from store.photo_place import Folder, PhotoPlace
 from store.session import Tx
@@ -28,10 +28,15 @@ _TELLING = 16
 
 
 class PhotoFiles:
-    """Photos by the sha256 of their bytes, sealed by ``vault``, in a folder or another place. Safe to share between threads."""
+    """Photos by the sha256 of their bytes, sealed by ``vault``, in a folder or another place. Safe to share between threads.
 
-    def __init__(self, place: Path | PhotoPlace, vault: Vault | None = None) -> None:
+    ``beside`` is a folder on this machine for what is kept beside the photos (the list of erasures, :mod:`store.erase`); the
+    photo folder itself by default.
+    """
+
+    def __init__(self, place: Path | PhotoPlace, vault: Vault | None = None, beside: Path | None = None) -> None:
         self.place: PhotoPlace = Folder(place) if isinstance(place, Path) else place
+        self._beside = place if isinstance(place, Path) else beside
         self._vault: Vault = vault or PlainVault()
 
     def put(self, content: bytes) -> str:
@@ -45,6 +50,17 @@ class PhotoFiles:
         # Written anew even where it stands: so it is whole, and sweeping does not take a photo that is about to get its row.
         self.place.write(sha256, self._vault.seal(content, f"photo:{sha256}"))
         return sha256
+
+    @property
+    def beside(self) -> Path:
+        """The folder on this machine.
+
+        Raises:
+            StoreError: none was named.
+        """
+        if self._beside is None:
+            raise StoreError("no folder is named for the list of erasures", mend="set store.photos_dir")
+        return self._beside
 
     def reseal(self, sha256: str) -> bool:
         """Seal a photo anew with the present key. True if that was needed."""
@@ -68,11 +84,14 @@ class PhotoFiles:
         try:
             content = self._vault.open(sealed, f"photo:{sha256}")
         except Damaged as error:
-            raise Damaged(f"the photo {sha256} in {self.place} is damaged: {error}", mend=error.mend) from error
+            raise Damaged(f"the photo {self._at(sha256)} is damaged: {error}", mend=error.mend) from error
         if hashlib.sha256(content).hexdigest() != sha256:
-            words = f"the photo {sha256} in {self.place} is damaged: its content no longer fits its name"
+            words = f"the photo {self._at(sha256)} is damaged: its content no longer fits its name"
             raise Damaged(words, mend="restore it from a backup")
         return content
+
+    def _at(self, sha256: str) -> str:
+        return f"{self.place}/{sha256[:2]}/{sha256}"
 
     def sealed(self, sha256: str) -> bytes:
         """A photo as it is kept, for a backup. Raises NotFound and StoreError as :meth:`get`."""

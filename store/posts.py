@@ -253,6 +253,12 @@ def find(tx: Tx, platform: str, post_id: str) -> int | None:
     return tx.execute(select(posts.c.id).where(posts.c.platform == platform, posts.c.post_id == post_id)).scalar()
 
 
+def name(tx: Tx, post_row: int) -> tuple[str, str] | None:
+    """(platform, the platform's id) of a row; None where it is gone."""
+    row = tx.execute(select(posts.c.platform, posts.c.post_id).where(posts.c.id == post_row)).first()
+    return None if row is None else (row.platform, row.post_id)
+
+
 def raw(tx: Tx, post_row: int) -> Any:
     """The platform's own body of a post, as it was first read."""
     blob = tx.execute(select(posts.c.raw).where(posts.c.id == post_row)).scalar()

@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Select, delete, exists, select, update
@@ -21,10 +22,10 @@ from store.erase_rows import remove_case, remove_posts
 from store.errors import BadInput
 from store.matches import CandidateState
 from store.model import CaseState, LeadState
-from store.photos import PhotoFiles
+from store.photos import PhotoFiles, without_row
 from store.posts import Step
 from store.session import Store, Tx
-from store.tables import candidates, cases, faces, leads, media, photos, posts, sightings, user_sessions
+from store.tables import candidates, cases, faces, leads, media, posts, sightings, user_sessions
 
 _BATCH = 200
 _ENDED = (LeadState.RULED_OUT.value, LeadState.CLOSED.value)
@@ -109,11 +110,11 @@ def sweep_files(store: Store, files: PhotoFiles, kept_for: timedelta = timedelta
     names = files.all()
     while part := list(islice(names, _BATCH)):
         with store.read() as tx:
-            strays = photos.without_row(tx, part)
+            strays = without_row(tx, part)
         for name in strays:
             if files.older(name, before):
                 with store.write("retention.file") as tx:
-                    swept += bool(photos.without_row(tx, [name])) and files.delete(name)
+                    swept += bool(without_row(tx, [name])) and files.delete(name)
     files.clear_leftovers(before)
     return swept
 

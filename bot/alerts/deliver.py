@@ -18,7 +18,7 @@ from datetime import timedelta
 
 from bot.alerts import brake, digest, redlines
 from bot.bot import Bot, PlatformSeat
-from bot.log import get
+from bot.log import get, traced
 from bot.steps.each import backoff
 from store import alerts, audit, officials, posts
 from store.alerts import Alert
@@ -90,7 +90,8 @@ def deliver(bot: Bot, seat: PlatformSeat, limit: int = 50) -> Delivered:
         if alert is None:
             break
         seat.in_hand = (alert.id, alert.attempt)
-        outcome = _send(bot, seat, alert)
+        with traced(alert.platform, alert.target_post_id):
+            outcome = _send(bot, seat, alert)
         seat.in_hand = None
         tally[outcome] += 1
         if outcome == "back":
@@ -258,7 +259,8 @@ def reconcile(bot: Bot, seat: PlatformSeat) -> int:
             seat.breaker = seat.breaker.after(error, bot.clock())
             log.warning("own posts cannot be read", platform=seat.name, error=str(error))
             break
-        found += _settle(bot, seat, alert, next((post for post in own if is_same(post, alert)), None))
+        with traced(alert.platform, alert.target_post_id):
+            found += _settle(bot, seat, alert, next((post for post in own if is_same(post, alert)), None))
     return found
 
 

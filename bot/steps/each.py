@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bot.bot import Bot
-from bot.log import get
+from bot.log import get, traced
 from store import posts
 from store.errors import Damaged, Moved, StoreError, SuishoupaiError
 from store.posts import Step
@@ -73,8 +73,18 @@ def one_post(bot: Bot, step: Step, work: Work, row: int) -> StepReport:
     Raises:
         StoreError: the database or the photo folder failed.
     """
+    with bot.store.read() as tx:
+        name = posts.name(tx, row)
+    if name is None:  # erased meanwhile
+        return StepReport(step)
+    with traced(*name):
+        return _traced(bot, step, work, row)
+
+
+def _traced(bot: Bot, step: Step, work: Work, row: int) -> StepReport:
     try:
         work(bot, row)
+        log.debug("step done", post=row, step=step.value)
         return StepReport(step, done=1)
     except Moved as error:
         log.info("nothing left to do", post=row, step=step.value, why=str(error))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.bot import Bot, PlatformSeat
-from bot.log import get
+from bot.log import get, trace_of
 from ingest.source import Rules
 from store import posts
 from store.errors import BadResponse, Moved, PlatformError
@@ -134,6 +134,9 @@ class _Reading:
                 cursor=self._head if last else None,
                 chain=chain,
             )
+        for post in page.posts if stored.new else ():
+            if isinstance(post, Post):
+                log.debug("read", stream=self._stream.key, trace=trace_of(post.platform, post.id))
         self._token = page.next
         self.pages += 1
         self._new += len(stored.new)

@@ -79,7 +79,7 @@ def test_a_full_disk_for_photos_is_a_clear_error_and_the_post_is_read_again(begu
     """The kernel says "no space left" (/dev/full) to the photo folder: the round ends with it; with room the post is answered."""
     post = said(photo="q-1")
     with monkeypatch.context() as full:
-        full.setattr("store.photos._private", lambda path, flags: os.open("/dev/full", os.O_WRONLY))
+        full.setattr("store.photo_place._private", lambda path, flags: os.open("/dev/full", os.O_WRONLY))
         with pytest.raises(StoreError, match="No space left"):
             run_round(begun.bot)
     begun.settle()
@@ -132,7 +132,7 @@ def test_a_damaged_photo_file_is_named_and_stops_only_its_post(begun, said) -> N
     poll_all(bot)
     each_post(bot, Step.STORED, extract)
     [photo] = list(bot.files.all())
-    path = bot.files.path(photo)
+    path = bot.files.place.path(photo)
     path.chmod(0o600)
     path.write_bytes(path.read_bytes()[:-20] + b"x" * 20)
     other = said(photo="", author="boris")

@@ -343,12 +343,12 @@ def test_files_without_a_row_are_swept_after_a_day(store, tmp_path, make_photo):
     """What a crash left between file and row goes; photos with rows, fresh files and files put again stay."""
     files = PhotoFiles(tmp_path / "photos")
     kept, orphan, again, fresh = (files.put(name) for name in (b"kept", b"orphan", b"again", b"fresh"))
-    left_over = files.path(orphan).with_name(f".{orphan}.1234.part")
+    left_over = files.place.path(orphan).with_name(f".{orphan}.1234.part")
     left_over.write_bytes(b"half")
     with store.write() as tx:
         make_photo(tx, kept)
     long_ago = (store._clock() - timedelta(days=2)).timestamp()
-    for path in (files.path(kept), files.path(orphan), files.path(again), left_over):
+    for path in (files.place.path(kept), files.place.path(orphan), files.place.path(again), left_over):
         os.utime(path, (long_ago, long_ago))
     files.put(b"again")
     assert retention.sweep_files(store, files) == 1

@@ -58,7 +58,7 @@ def world(store, files, stream, make_post, make_photo, make_face):
 @pytest.fixture
 def kept(store, files, stored_bytes):
     """``kept()``: every byte that the database and the photo folder hold."""
-    return lambda: stored_bytes(store) + b"".join(path.read_bytes() for path in files.root.rglob("*") if path.is_file())
+    return lambda: stored_bytes(store) + b"".join(path.read_bytes() for path in files.place.root.rglob("*") if path.is_file())
 
 
 def test_an_erased_post_is_gone_in_every_byte(store, files, world, kept):

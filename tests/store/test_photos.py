@@ -29,7 +29,7 @@ def test_a_photo_is_kept_once_under_its_hash(files):
     assert files.put(b"picture") == name
     assert files.get(name) == b"picture"
     assert list(files.all()) == [name]
-    assert [path.name for path in files.root.rglob("*") if path.is_file()] == [name]
+    assert [path.name for path in files.place.root.rglob("*") if path.is_file()] == [name]
 
 
 def test_photos_and_database_are_for_their_owner_alone(files, tmp_path, clock):
@@ -38,16 +38,16 @@ def test_photos_and_database_are_for_their_owner_alone(files, tmp_path, clock):
     store = Store(f"sqlite:///{tmp_path / 'new.sqlite'}", clock)
     store.migrate()
     with store.write():
-        kept = [files.path(name), *tmp_path.glob("new.sqlite*")]
+        kept = [files.place.path(name), *tmp_path.glob("new.sqlite*")]
         assert len(kept) == 4
         assert {stat.S_IMODE(path.stat().st_mode) for path in kept} == {0o600}
-    assert stat.S_IMODE(files.path(name).parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(files.place.path(name).parent.stat().st_mode) == 0o700
 
 
 def test_a_damaged_photo_is_not_handed_out(files):
     """A file whose content no longer fits its name is an error, not a picture."""
     name = files.put(b"picture")
-    files.path(name).write_bytes(b"\x00pictura")
+    files.place.path(name).write_bytes(b"\x00pictura")
     with pytest.raises(StoreError, match="damaged"):
         files.get(name)
 
@@ -55,7 +55,7 @@ def test_a_damaged_photo_is_not_handed_out(files):
 def test_putting_a_photo_again_mends_a_damaged_file(files):
     """A photo that is fetched again replaces a damaged copy instead of trusting that a file of its name stands there."""
     name = files.put(b"picture")
-    files.path(name).write_bytes(b"")
+    files.place.path(name).write_bytes(b"")
     files.put(b"picture")
     assert files.get(name) == b"picture"
 
@@ -93,7 +93,7 @@ def test_a_full_disk_leaves_no_half_photo(files, monkeypatch):
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StoreError, match="No space"):
         files.put(b"picture")
-    assert [path for path in files.root.rglob("*") if path.is_file()] == []
+    assert [path for path in files.place.root.rglob("*") if path.is_file()] == []
 
 
 def test_a_photo_row_is_one_for_equal_bytes(store, make_photo):

@@ -150,12 +150,12 @@ def _check(store: Store, files: PhotoFiles, vectors) -> None:
 @pytest.fixture
 def everything(stored_bytes):
     """Every byte that a database and a photo folder hold."""
-    return lambda store, files: stored_bytes(store) + b"".join(p.read_bytes() for p in files.root.rglob("*") if p.is_file())
+    return lambda store, files: stored_bytes(store) + b"".join(p.read_bytes() for p in files.place.root.rglob("*") if p.is_file())
 
 
 def _open(store: Store, files: PhotoFiles, vault, clock):
     store.close()
-    return Store(store.url, clock, vault), PhotoFiles(files.root, vault)
+    return Store(store.url, clock, vault), PhotoFiles(files.place.root, vault)
 
 
 def test_rotation_seals_everything_anew_and_drops_the_old_key(

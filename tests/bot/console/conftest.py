@@ -254,7 +254,7 @@ def scene_once(
 @pytest.fixture
 def scene(seeing_parts: Parts, scenery: Scene) -> Scene:
     """Four verified cases (one with two photos), and six sightings whose faces are candidates for every case."""
-    shutil.copytree(scenery.parts.files.root, seeing_parts.files.root)
+    shutil.copytree(scenery.parts.files.place.root, seeing_parts.files.place.root)
     return replace(scenery, parts=seeing_parts)
 
 
