@@ -37,7 +37,7 @@ def copy(
         with bar(as_json) as told:
             outcome = moving.copy(left, right, told)
         if outcome.complete:
-            erase.carry_log(left, right, open_files(loaded.settings, left))
+            erase.carry_log(left, right, open_files(loaded, left))
     finally:
         left.close()
         right.close()
