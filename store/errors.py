@@ -40,6 +40,10 @@ class Occupied(StoreError):
     """Another process holds the one place (of a running bot, say) on this database; the message names it."""
 
 
+class Locked(StoreError):
+    """Another transaction held what this one needed for longer than it waits; nothing was stored, and it may be tried again."""
+
+
 class Damaged(StoreError):
     """One stored thing is damaged, what stands beside it is whole: its post is set aside, and the round goes on."""
 

@@ -11,6 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 from sqlalchemy.engine import Connection
 
+from store import dialect
 from store.errors import StoreError
 from store.tables import metadata
 
@@ -22,8 +23,11 @@ def config() -> Config:
     return made
 
 
-def upgrade(connection: Connection) -> None:
-    """Apply what is missing, inside the caller's transaction.
+NEWEST = "head"
+
+
+def move(connection: Connection, to: str = NEWEST) -> None:
+    """Apply what is missing up to the migration ``to``, or take back what came after it, inside the caller's transaction.
 
     Raises:
         StoreError: the database knows migrations that this program does not.
@@ -34,7 +38,17 @@ def upgrade(connection: Connection) -> None:
         )
     settings = config()
     settings.attributes["connection"] = connection
-    command.upgrade(settings, "head")
+    (command.downgrade if _is_behind(connection, to) else command.upgrade)(settings, to)
+    dialect.check_references(connection)
+
+
+def _is_behind(connection: Connection, to: str) -> bool:
+    """Whether ``to`` is a migration that came before the present one."""
+    present = MigrationContext.configure(connection).get_current_revision()
+    if to == NEWEST or present is None:
+        return False
+    scripts = ScriptDirectory.from_config(config())
+    return to == "base" or (to != present and to in {script.revision for script in scripts.walk_revisions("base", present)})
 
 
 def state(connection: Connection) -> Literal["empty", "current", "old", "newer"]:

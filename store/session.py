@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,9 +16,11 @@ from sqlalchemy.engine import Connection, CursorResult
 from sqlalchemy.exc import SQLAlchemyError
 
 from store import dialect, migrate
+from store.errors import Locked
 from store.model import Clock
 from store.vault import PlainVault, Vault
 
+MIGRATION_TRIES, MIGRATION_PAUSE_S = 5, 1.0
 SchemaState = Literal["empty", "current", "old", "newer"]
 CommitWatch = Callable[[str], None]
 """Told ``before:NAME`` and ``after:NAME`` around each commit; tests kill the process there."""
@@ -124,21 +127,32 @@ class Store:
             yield tx
 
     @contextmanager
-    def _begin(self, *, writes: bool, beside: bool = False) -> Iterator[Tx]:
+    def _begin(self, *, writes: bool, beside: bool = False, migrates: bool = False) -> Iterator[Tx]:
         with _translated(), self._engine.connect() as connection:
-            connection.execution_options(**dialect.transaction(connection, writes=writes, beside=beside))
+            options = dialect.transaction(connection, writes=writes, beside=beside, migrates=migrates)
+            connection.execution_options(**options)
             with connection.begin():
                 yield Tx(connection, self._clock(), self.vault)
 
-    def migrate(self) -> None:
-        """Bring the tables to this version; does nothing where they are. A file and its folder are made if they are not there.
+    def migrate(self, to: str = migrate.NEWEST) -> None:
+        """Bring the tables to this version (or to the migration ``to``, up or down), all or nothing; does nothing where they
+        are. A file and its folder are made if they are not there. Where others hold a table for long it lets them pass and
+        tries again.
 
         Raises:
-            StoreError: the database is of a newer version than this program, or cannot be written.
+            StoreError: the database is of a newer version than this program, is held by others all the time, or cannot be
+                written.
         """
         self._database.prepare()
-        with self.write() as tx:
-            migrate.upgrade(tx.connection)
+        for patience in range(MIGRATION_TRIES, 0, -1):
+            try:
+                with self._begin(writes=True, migrates=True) as tx:
+                    migrate.move(tx.connection, to)
+                return
+            except Locked:
+                if patience == 1:
+                    raise
+                time.sleep(MIGRATION_PAUSE_S)
 
     def schema_state(self) -> SchemaState:
         """Whether the tables fit this program: nothing there, fitting, to be migrated, or of a newer program."""

@@ -30,6 +30,7 @@ __all__ = [
     "Word",
     "about",
     "check_file",
+    "check_references",
     "clean_text",
     "insert_many",
     "open_database",
@@ -61,11 +62,27 @@ def open_database(url: str) -> Database:
     raise StoreError(f"store.url: '{kind}' is not a database this version can use", mend=f"use {_EXAMPLES}")
 
 
-def transaction(connection: Connection, *, writes: bool, beside: bool = False) -> dict[str, Any]:
-    """Execution options for a connection's next transaction: a writer's, one that runs ``beside`` its like, or a reader's."""
+def transaction(connection: Connection, *, writes: bool, beside: bool = False, migrates: bool = False) -> dict[str, Any]:
+    """Execution options for a connection's next transaction: a writer's, one that runs ``beside`` its like, one that
+    ``migrates``, or a reader's."""
     if connection.dialect.name == "postgresql":
-        return postgresql.transaction(writes=writes, beside=beside)
-    return {"writes": writes}
+        return postgresql.transaction(writes=writes, beside=beside, migrates=migrates)
+    return {"writes": writes, "migrates": migrates}
+
+
+def check_references(connection: Connection) -> None:
+    """Make sure, at the end of a migration, that every row's references lead somewhere. PostgreSQL held them all the time.
+
+    Raises:
+        StoreError: one does not; the message names its table.
+    """
+    if connection.dialect.name == "sqlite":
+        loose = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+        if loose is not None:
+            raise StoreError(
+                f"a row of {loose[0]} refers to nothing in {loose[2]} after the migration",
+                mend="nothing was changed; please report it",
+            )
 
 
 def upsert(table: Table, conflict: Sequence[str], update: Mapping[str, Any] | Sequence[str] | None = None) -> Insert:

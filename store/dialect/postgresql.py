@@ -33,6 +33,9 @@ IDLE_IN_TRANSACTION_S = 300
 LOOK_S = 5.0
 """How often whoever holds a place makes sure that its connection still stands."""
 
+DDL_WAIT_S = 3
+"""How long a migration waits for a table that others read or write."""
+
 _SPACE = 0x73736870
 """First half of every advisory lock's number: the project's own ("sshp"), beside other programs on the same database."""
 _WRITERS = 1
@@ -98,6 +101,9 @@ class Postgresql:
                 place.keep()
             shared = "_shared" if options.get("beside") else ""
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock{shared}({_SPACE}, {_WRITERS})")
+            if options.get("migrates"):
+                # While it waits for a table, every reader that comes later waits behind it: better to give way, and try again.
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{DDL_WAIT_S}s'")
 
     def checkpoint(self) -> None:
         """Nothing: the server writes its log into its files by itself, and vacuums what was erased."""
@@ -182,10 +188,10 @@ class _Place:
                 connection.close()
 
 
-def transaction(*, writes: bool, beside: bool) -> dict[str, Any]:
+def transaction(*, writes: bool, beside: bool, migrates: bool) -> dict[str, Any]:
     """The execution options that make a connection's next transaction a writer's or a reader's."""
     if writes:
-        return {"writes": True, "beside": beside}
+        return {"writes": True, "beside": beside, "migrates": migrates}
     return {"writes": False, "isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from store.errors import StoreError
+from store.errors import Locked, StoreError
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html; the longest code that fits is taken.
 _CODES = {
@@ -16,6 +16,8 @@ _CODES = {
     "3F000": ("there is no such schema", "check the search_path of the user in store.url"),
     "40": ("two transactions were in each other's way", "try again; nothing of it was stored"),
     "42501": ("the user may not do this in the database", "make the user of store.url the owner of the database"),
+    "42": ("the database does not understand a statement", "this is a fault of the program; please report it"),
+    "42P07": ("something of that name is in the database already", "see whose it is; nothing of this transaction was stored"),
     "42P01": ("the tables are not there", "run: suishoupai migrate"),
     "42703": ("the tables are of another version", "run: suishoupai migrate"),
     "42704": ("the database lacks an extension or a type", "run: CREATE EXTENSION vector; in that database, as a superuser"),
@@ -71,7 +73,8 @@ def fault(original: BaseException) -> StoreError:
     for length in (5, 2):
         if code[:length] in _CODES:
             what, mend = _CODES[code[:length]]
-            return StoreError(f"{what} ({_named(original, code)})", mend=mend)
+            kind = Locked if code == "55P03" else StoreError
+            return kind(f"{what} ({_named(original, code)})", mend=mend)
     lowered = told.lower()
     if "role" in lowered and "does not exist" in lowered:
         return StoreError("the server knows no such user", mend="check the user in store.url")
@@ -88,9 +91,11 @@ def fault(original: BaseException) -> StoreError:
 
 
 def _named(original: BaseException, code: str) -> str:
-    """The code, and the name of the table, column or rule it speaks of: never its values."""
+    """The code, and the name of the table, column or rule it speaks of: never values."""
     diagnosis = getattr(original, "diag", None)
     names = [getattr(diagnosis, name, None) for name in ("table_name", "column_name", "constraint_name")]
+    if code.startswith("42"):  # it speaks of the statement, in which no values stand
+        names.append(getattr(diagnosis, "message_primary", None))
     return " ".join([code, *dict.fromkeys(name for name in names if name)])
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL, Connection
 
 from store.busy import begin_writing
 from store.dialect.base import DEADLINE_S
-from store.errors import Occupied, StoreError
+from store.errors import Locked, Occupied, StoreError
 
 try:
     import fcntl
@@ -114,8 +114,13 @@ def _configure(connection: sqlite3.Connection, _record: object) -> None:
 def _begin(connection: Connection) -> None:
     # A writer takes its lock at once: a deferred BEGIN that writes later fails with "locked" without waiting.
     # A reader may not write at all, so that it never holds up or surprises a writer.
-    writes = connection.get_execution_options().get("writes", False)
+    options = connection.get_execution_options()
+    writes = options.get("writes", False)
     connection.exec_driver_sql(f"PRAGMA query_only={'OFF' if writes else 'ON'}")
+    # A migration that makes a table anew drops the old one, and dropping it would delete the rows of others that refer to it.
+    # Only outside a transaction can that be turned off; store.migrate looks at every reference before the commit.
+    # https://www.sqlite.org/lang_altertable.html#otheralter
+    connection.exec_driver_sql(f"PRAGMA foreign_keys={'OFF' if options.get('migrates') else 'ON'}")
     if writes:
         begin_writing(connection)
     else:
@@ -142,7 +147,8 @@ def fault(original: BaseException) -> StoreError:
     lowered = told.lower()
     for sign, what, mend in _FAULTS:
         if sign in lowered:
-            return StoreError(f"{what} ({told})", mend=mend)
+            kind = Locked if sign == "locked" else StoreError
+            return kind(f"{what} ({told})", mend=mend)
     return StoreError(f"the database failed: {told}", mend="see the database's own log")
 
 
