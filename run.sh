@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every command a developer or operator needs. The first use makes .venv and installs the pinned versions.
-#   ./run.sh demo [--keep]     the whole pipeline on a local microblog
+#   ./run.sh demo [--keep]     the whole pipeline on a local microblog (--scaled: on PostgreSQL, by three workers)
 #   ./run.sh test [ARGS]       ruff, mypy, import contracts, pytest in random order (ARGS go to pytest)
 #   ./run.sh check             the same without pytest
 #   ./run.sh bench [NAME]      measurements, as ratios against a yardstick taken in the same run

@@ -17,21 +17,26 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from bot import schedule
 from bot.bot import Bot
 from bot.commands.common import DEFAULT_CONFIG, EXIT_PROBLEM, ConfigOption, JsonOption, emit_json, err, out, table, tell
+from bot.demo.crew import alone, three_workers
 from bot.demo.run import DemoReport, play, stage
 from bot.demo.seats import Seat, serve
 from bot.settings import load_settings
 from bot.wiring import configure_logs, open_bot
+from store.errors import BadInput
 
 
 def demo(
     config: ConfigOption = DEFAULT_CONFIG,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the microblog page and the bot running afterwards.")] = False,
+    scaled: Annotated[bool, typer.Option("--scaled", help="The same on a PostgreSQL of its own, with three workers.")] = False,
     browser: Annotated[bool, typer.Option("--open", help="With --keep: open the page in a browser.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Play the demo: real photos, posted to a local microblog, polled, stored, matched, answered, officials mentioned."""
     loaded = load_settings(config)
     quiet = loaded.settings.log.model_copy(update={"level": "error"})
+    if scaled and keep:
+        raise BadInput("--keep leaves the bot of this process running; --scaled has none", mend="leave one of them away")
     local = type(loaded)(loaded.path, loaded.settings.model_copy(update={"log": quiet}), loaded.secrets, loaded.modules)
     configure_logs(local)
     folder = Path(loaded.settings.store.photos_dir).parent / "demo"
@@ -39,11 +44,12 @@ def demo(
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
         with Progress(*columns, console=err, transient=True, disable=as_json) as progress:
             task = progress.add_task("opening the face engine ...", total=None)
-            report = play(microblog, turned, folder, lambda words: progress.update(task, description=words))
+            crew = three_workers if scaled else alone
+            report = play(microblog, turned, folder, lambda words: progress.update(task, description=words), crew)
         if as_json:
             emit_json(report)
         else:
-            show(report, folder)
+            show(report, folder, scaled=scaled)
         if keep:
             words = f"\nThe page stays up: {microblog.url}  (post a photo there and watch the answer arrive; Ctrl-C ends it)"
             tell(words, {"url": microblog.url}, as_json=as_json)
@@ -87,7 +93,7 @@ def live_lines(bot: Bot, *, as_json: bool) -> Callable[[str], None]:
     return say
 
 
-def show(report: DemoReport, folder: Path) -> None:
+def show(report: DemoReport, folder: Path, *, scaled: bool = False) -> None:
     """Print the table of what happened, and where to look. A narrow terminal gets the columns that matter."""
     wide = out.width >= 140
     columns = ("post", "place", "faces", "answer", "officials", "as expected", *(("why it is here",) if wide else ()))
@@ -108,6 +114,9 @@ def show(report: DemoReport, folder: Path) -> None:
         for failure in report.failures:
             err.print(f"  {failure}", markup=False)
     where = _short(folder / "config.yaml")
+    if scaled:
+        out.print(f"Its PostgreSQL is stopped again. What the workers said: {_short(folder)}/worker-*.log", markup=False)
+        return
     out.print(f"To look further, name the demo's settings: ./run.sh matches list --config {where}", markup=False, soft_wrap=True)
     out.print("  or `sightings show S-...`, `alerts list`, `cases list`, `status`, with the same --config.", markup=False)
     out.print("Next: ./run.sh demo --keep leaves the microblog's page up, so that you can post a photo by hand.", markup=False)

@@ -5,23 +5,20 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import yaml
 
 from bot import casework
 from bot.alerts.directory import ImportReport, parse
 from bot.bot import Bot
 from bot.demo import scene
+from bot.demo.crew import Crew, alone, write_settings
 from bot.demo.photos import DemoPhoto, demo_people, demo_photos
 from bot.microblog.environment import environment
-from bot.microblog.model import Entry, WorldError
+from bot.microblog.model import Entry, Side, WorldError
 from bot.microblog.server import Microblog
-from bot.pipeline import run_round
-from bot.settings import Loaded, Secrets, Settings
-from bot.wiring import open_bot
+from bot.settings import Loaded, Secrets
 from ingest.divisions import table as divisions
 from store import alerts, cases, matches, posts, sightings
 from store import officials as directory
@@ -31,6 +28,7 @@ from store.model import AlertState, Band, MessageKind
 from store.session import Tx
 
 Say = Callable[[str], None]
+Hire = Callable[[Loaded, Path], AbstractContextManager[Crew]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +73,6 @@ def stage(loaded: Loaded, folder: Path) -> Iterator[tuple[Microblog, Loaded]]:
         yield microblog, turned
 
 
-def write_settings(settings: Settings, path: Path) -> None:
-    """Write ``settings`` as a file that ``--config`` takes, so that every command can look into the demo's database."""
-    platforms = {name: values.model_dump(mode="json") for name, values in settings.platforms.items()}
-    values = settings.model_dump(mode="json") | {"platforms": platforms}
-    path.write_text(yaml.safe_dump(values, allow_unicode=True, sort_keys=False), encoding="utf-8")
-
-
 def turned_to(loaded: Loaded, microblog: Microblog, folder: Path) -> Loaded:
     """The same settings, with the local microblog's addresses and tokens and files under ``folder``."""
     host = f"127.0.0.1:{microblog.port}"
@@ -107,8 +98,8 @@ def _replaced(value: object, old: str, new: str) -> object:
     return value
 
 
-def play(microblog: Microblog, loaded: Loaded, folder: Path, say: Say) -> DemoReport:
-    """Fill the world, run the bot over it until nothing is due, and compare.
+def play(microblog: Microblog, loaded: Loaded, folder: Path, say: Say, crew: Hire = alone) -> DemoReport:
+    """Fill the world, have ``crew`` work over it until nothing is due, and compare.
 
     Raises:
         SuishoupaiError: a part could not be opened or used.
@@ -118,7 +109,8 @@ def play(microblog: Microblog, loaded: Loaded, folder: Path, say: Say) -> DemoRe
     accounts = scene.people(microblog.world)
     said: dict[str, Entry] = {}
     plan = scene.posts()
-    with open_bot(loaded) as bot:
+    with crew(loaded, folder) as hired:
+        bot = hired.bot
         say("registering cases and officials ...")
         register_cases(bot, photos)
         today = bot.clock().astimezone(bot.zone).date()
@@ -130,14 +122,18 @@ def play(microblog: Microblog, loaded: Loaded, folder: Path, say: Say) -> DemoRe
             said[post.key] = scene.say(microblog.world, post, photos, said)
         time.sleep(1.1)  # platforms date posts to the second; the first start must lie after this one
         say("first start: older posts are read and never answered ...")
-        run_round(bot)
+        hired.settle(_made(plan, said))
         time.sleep(1.1)
         for wave in _waves([p for p in plan if p.key != "w-before"]):
             for post in wave:
                 said[post.key] = scene.say(microblog.world, post, photos, said)
             say(f"{len(wave)} posts made; polling ...")
-            _settle(bot)
+            hired.settle(_made(plan, said))
         return _report(bot, microblog, plan, said, photos, time.monotonic() - began)
+
+
+def _made(plan: list[scene.ScenePost], said: dict[str, Entry]) -> list[tuple[Side, str]]:
+    return [(post.side, str(said[post.key].id)) for post in plan if post.key in said]
 
 
 def register_cases(bot: Bot, photos: dict[str, DemoPhoto]) -> None:
@@ -174,20 +170,6 @@ def _waves(plan: list[scene.ScenePost]) -> list[list[scene.ScenePost]]:
         [p for p in plan if p.key in later],
         [p for p in plan if p.key in last],
     ]
-
-
-def _settle(bot: Bot, seconds: float = 240.0) -> None:
-    """Rounds until nothing moves: no new post, nothing waiting, nothing left to send or to look for."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        done = run_round(bot)
-        with bot.store.read() as tx:
-            waiting = sum(posts.counts(tx)[step] for step in (posts.Step.STORED, posts.Step.EXTRACTED, posts.Step.MATCHED))
-            state = alerts.counts(tx)
-        busy = waiting + state[AlertState.READY] + state[AlertState.SENDING] + state[AlertState.UNKNOWN]
-        if not busy and not any(p.new for p in done.polled):
-            return
-        time.sleep(0.3)
 
 
 # --- comparing --------------------------------------------------------------------------------------------------
