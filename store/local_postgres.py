@@ -6,7 +6,10 @@ It listens on a socket in its folder and on no network address. An organisation'
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -98,6 +101,15 @@ class LocalServer(Server):
         self._open(None)
         self._running.stop()
         return True
+
+    def crash(self) -> None:
+        """End the server in the middle of everything (every connection breaks, nothing is written down any more) and start it
+        anew, which recovers from its log: for tests and chaos rounds."""
+        found = self._running.get_pid()
+        os.kill(found, signal.SIGQUIT)
+        while Path(f"/proc/{found}").exists():
+            time.sleep(0.05)
+        self._running.ensure_postgres_running()
 
     def is_running(self) -> bool:
         """Whether a server runs in the folder."""

@@ -6,12 +6,14 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from contextlib import ExitStack
 from dataclasses import fields
 from pathlib import Path
 
 from bot.chaos.audit import Ledger
 from bot.chaos.run import Report, run
 from bot.commands.common import emit_json, err, guarded, out, table
+from store.local_postgres import LocalServer
 
 _RAM = Path("/dev/shm")
 
@@ -20,6 +22,7 @@ def main() -> int:
     """Read the words, run, print. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="./run.sh chaos", description="The real bot, killed again and again, and an auditor.")
     parser.add_argument("--rounds", type=int, default=200, help="lives of the bot (default: 200)")
+    parser.add_argument("--scaled", action="store_true", help="three workers on a PostgreSQL, which is killed too")
     parser.add_argument("--seed", type=int, default=1, help="another seed, another plan (default: 1)")
     parser.add_argument("--lanes", type=int, default=2, help="installations side by side (default: 2)")
     parser.add_argument("--within", type=float, default=540.0, metavar="S", help="no round begins after S seconds (default: 540)")
@@ -36,7 +39,13 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="suishoupai-chaos-", dir=_RAM if _RAM.is_dir() else None) as passing:
             folder = options.keep or Path(passing) / "run"
             say = (lambda line: err.print(line, markup=False, highlight=False)) if options.verbose else (lambda line: None)
-            found.append(run(folder, options.rounds, options.seed, lanes=options.lanes, within_s=options.within, say=say))
+            with ExitStack() as stack:
+                server = None
+                if options.scaled:
+                    home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="suishoupai-chaos-db-")))
+                    server = stack.enter_context(LocalServer(home / "postgres", lasting=False))
+                wide = {"lanes": options.lanes, "within_s": options.within}
+                found.append(run(folder, options.rounds, options.seed, **wide, say=say, server=server))
 
     guarded(work)
     [report] = found
@@ -55,6 +64,7 @@ def show(report: Report) -> None:
         ("  at named commits", f"{report.killed_at_points} ({len(report.points)} distinct)"),
         ("  at random moments", report.killed_at_moments),
         ("stopped (SIGTERM)", report.stopped),
+        ("database server killed", report.databases),
         ("faults set", report.faults),
         ("seconds", f"{report.seconds:.0f}"),
     ]

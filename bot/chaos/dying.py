@@ -1,15 +1,21 @@
-"""Dying at a named commit: where ``SUISHOUPAI_DIE_AT`` is set, the process kills itself there. For chaos rounds alone."""
+"""Dying at a named commit: where ``SUISHOUPAI_DIE_AT`` is set, the process kills itself there. For chaos rounds alone.
+
+Several workers share one death by a file (``SUISHOUPAI_DIE_FILE``): whoever first passes the commit it names takes the file and
+dies.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
 from collections.abc import Mapping
+from pathlib import Path
 
 from store.errors import SettingsError
 from store.session import CommitWatch
 
 VARIABLE = "SUISHOUPAI_DIE_AT"
+FILE = "SUISHOUPAI_DIE_FILE"
 
 POINTS = (
     "poll.page",
@@ -33,6 +39,9 @@ POINTS = (
     "recovered",
     "post.later",
 )
+
+SHARED_POINTS = ("work.scanned", "work.polled", "work.swept")
+"""Commits that only workers on a shared queue make."""
 """Commits of the running bot at which chaos rounds kill it, before and after."""
 
 
@@ -44,7 +53,7 @@ def watch(environ: Mapping[str, str] = os.environ) -> CommitWatch | None:
     """
     wanted = environ.get(VARIABLE, "")
     if not wanted:
-        return None
+        return _by_file(Path(environ[FILE])) if environ.get(FILE) else None
     point, _, nth = wanted.partition("#")
     if not point.startswith(("before:", "after:")) or (nth and not nth.isdigit()):
         raise SettingsError(f"{VARIABLE}={wanted!r}: expected before:POINT or after:POINT, with #N for its Nth time")
@@ -56,5 +65,17 @@ def watch(environ: Mapping[str, str] = os.environ) -> CommitWatch | None:
             left -= 1
             if left <= 0:
                 os.kill(os.getpid(), signal.SIGKILL)
+
+    return die
+
+
+def _by_file(path: Path) -> CommitWatch:
+    def die(passing: str) -> None:
+        try:
+            if path.read_text(encoding="utf-8") == passing:
+                path.rename(path.with_suffix(f".{os.getpid()}"))  # of two that come here, one takes it
+                os.kill(os.getpid(), signal.SIGKILL)
+        except FileNotFoundError:
+            return
 
     return die

@@ -11,25 +11,35 @@ import multiprocessing
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from bot.chaos.dying import VARIABLE
+from bot.chaos.dying import FILE, VARIABLE
 
-_PRELOADED = ["bot.chaos.life", "bot.__main__", "bot.wiring", "bot.platforms.weibo", "bot.platforms.x", "bot.chaos.warm"]
+_PRELOADED = [
+    "bot.chaos.life",
+    "bot.__main__",
+    "bot.wiring",
+    "bot.platforms.weibo",
+    "bot.platforms.x",
+    "bot.work.shared",
+    "bot.chaos.warm",
+]
 _PR_SET_PDEATHSIG = 1
 
 
-def begin(config: Path, log: Path, die_at: str) -> ForkServerProcess:
-    """Start a bot on ``config``, its output appended to ``log``; with ``die_at`` it kills itself at that commit."""
+def begin(config: Path, log: Path, die_at: str, words: Sequence[str] = ("run",), die_file: str = "") -> ForkServerProcess:
+    """Start a bot on ``config``, its output appended to ``log``; with ``die_at`` it kills itself at that commit (with
+    ``die_file`` at the one that the file names). ``words`` are its command."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOADED)
-    process = context.Process(target=_live, args=(str(config), str(log), die_at))
+    process = context.Process(target=_live, args=(str(config), str(log), die_at, tuple(words), die_file))
     process.start()
     return process
 
 
-def _live(config: str, log: str, die_at: str) -> None:
+def _live(config: str, log: str, die_at: str, words: tuple[str, ...], die_file: str) -> None:
     """What the new process does: become the bot."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # no bot outlives its runner
@@ -38,7 +48,9 @@ def _live(config: str, log: str, die_at: str) -> None:
     os.dup2(descriptor, 2)
     if die_at:
         os.environ[VARIABLE] = die_at
+    if die_file:
+        os.environ[FILE] = die_file
     from bot.__main__ import main
 
-    sys.argv = ["suishoupai", "run", "--config", config]
+    sys.argv = ["suishoupai", *words, "--config", config]
     main()

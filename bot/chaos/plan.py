@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from bot.chaos.dying import POINTS
+from bot.chaos.dying import POINTS, SHARED_POINTS
 from bot.microblog.faults import Fault, FaultKind
 from bot.microblog.model import Side
 
@@ -99,11 +99,12 @@ _BRINGS = {
 _SEARCHED = ("match.reverse", "case.embedded")
 
 
-def plan(rounds: int, seed: int) -> list[Round]:
-    """``rounds`` lives of the bot. Every named commit is a place to die on either side before any comes again; between them are
-    rounds that end at a random moment."""
+def plan(rounds: int, seed: int, *, shared: bool = False) -> list[Round]:
+    """``rounds`` lives of the bot (``shared``: of its workers, which recover nothing at their start, and commit more). Every
+    named commit is a place to die on either side before any comes again; between them are rounds that end at a random moment."""
     chance = random.Random(seed)
-    points = [f"{side}:{point}" for point in POINTS for side in ("before", "after")]
+    names = (*(point for point in POINTS if point != "recovered"), *SHARED_POINTS) if shared else POINTS
+    points = [f"{side}:{point}" for point in names for side in ("before", "after")]
     chance.shuffle(points)
     made = []
     for number in range(rounds):

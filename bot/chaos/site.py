@@ -10,8 +10,11 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -94,7 +97,8 @@ class Site:
         self.world.add_account(OFFICIAL, "official", "示例罗湖公安", "demo_luohu", verified_type=1, x_verified_type="government")
         for key in ("anna", "boris", "chen"):
             self.world.add_account(key, "passer_by", f"路人{key}", f"passer_{key}")
-        self.config.write_text(yaml.safe_dump(settings(int(url.rpartition(":")[2])), allow_unicode=True), encoding="utf-8")
+        chosen = settings(int(url.rpartition(":")[2])) | self._more_settings()
+        self.config.write_text(yaml.safe_dump(chosen, allow_unicode=True), encoding="utf-8")
         with _PREPARING:
             self._prepare()
 
@@ -109,6 +113,10 @@ class Site:
             self._microblog.wait()
         assert self._microblog.stdout is not None
         self._microblog.stdout.close()
+
+    def _more_settings(self) -> dict[str, Any]:
+        """Sections that another kind of installation sets otherwise."""
+        return {}
 
     @property
     def world(self) -> WorldClient:
@@ -215,26 +223,31 @@ class Site:
                 of a hundred posts takes minutes; a bot that stands still is found by the first of these).
         """
         began = time.monotonic()
-        bot = life.begin(self.config, self.log, "")
         store = wiring.open_store(self._loaded())
         try:
-            quiet, moved, before = 0, began, self._waiting(store)
-            while quiet < 4:
-                if (now := self._waiting(store)) != before:
-                    before, moved = now, time.monotonic()
-                ticks = time.monotonic()
-                if ticks - moved > patience_s or ticks - began > 15 * patience_s or bot.exitcode is not None:
-                    raise ChaosError(f"the bot did not come to rest: {self._waiting(store)}; {self._last_words()}")
-                time.sleep(0.5)
-                quiet = 0 if now else quiet + 1
+            with self._in_peace() as lives:
+                quiet, moved, before = 0, began, self._waiting(store)
+                while quiet < 4:
+                    if (now := self._waiting(store)) != before:
+                        before, moved = now, time.monotonic()
+                    ticks = time.monotonic()
+                    late = ticks - moved > patience_s or ticks - began > 15 * patience_s
+                    if late or any(bot.exitcode is not None for bot in lives):
+                        raise ChaosError(f"the bot did not come to rest: {self._waiting(store)}; {self._last_words()}")
+                    time.sleep(0.5)
+                    quiet = 0 if now else quiet + 1
         finally:
             store.close()
-            if bot.exitcode is None and bot.pid is not None:
-                os.kill(bot.pid, signal.SIGTERM)
-            bot.join(30)
-            if bot.exitcode is None:
-                bot.kill()
         return time.monotonic() - began
+
+    @contextmanager
+    def _in_peace(self) -> Iterator[list[ForkServerProcess]]:
+        """One undisturbed life."""
+        bot = life.begin(self.config, self.log, "")
+        try:
+            yield [bot]
+        finally:
+            end(bot)
 
     def _waiting(self, store: Any) -> dict[str, int]:
         with store.read() as tx:
@@ -257,6 +270,18 @@ class Site:
             messages = alerts.listing(tx, limit=1_000_000)
         store.close()
         return audit(self.feed, self.world.publications(), Remembered(steps, messages), OFFICIAL)
+
+
+def end(bot: ForkServerProcess, patience_s: float = 30.0) -> bool:
+    """Stop a life by SIGTERM; False where it had to be killed."""
+    if bot.exitcode is None and bot.pid is not None:
+        os.kill(bot.pid, signal.SIGTERM)
+    bot.join(patience_s)
+    if bot.exitcode is None:
+        bot.kill()
+        bot.join()
+        return False
+    return True
 
 
 def settings(port: int) -> dict[str, Any]:
@@ -300,4 +325,4 @@ def settings(port: int) -> dict[str, Any]:
     }
 
 
-__all__ = ["ChaosError", "Death", "Site", "settings"]
+__all__ = ["ChaosError", "Death", "Site", "end", "settings"]
