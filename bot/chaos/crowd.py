@@ -22,7 +22,7 @@ DATABASE_DIES_EVERY = 8
 
 
 class Crowd(Site):
-    """A :class:`bot.chaos.site.Site` whose work is done by three workers, each living on from round to round until it is killed."""
+    """A :class:`bot.chaos.site.Site` whose work three workers do, each living from round to round until it is killed."""
 
     def __init__(self, folder: Path, seed: int, server: LocalServer) -> None:
         super().__init__(folder, seed)
@@ -30,7 +30,8 @@ class Crowd(Site):
         self._database = f"chaos_{folder.name.replace('-', '_')}"
         self._die_file = folder / "die-at"
         self._workers: list[ForkServerProcess] = []
-        self._rounds = 0
+        self._logs: dict[ForkServerProcess, Path] = {}
+        self._rounds = self._begun = 0
 
     def _more_settings(self) -> dict[str, Any]:
         return {
@@ -70,7 +71,16 @@ class Crowd(Site):
     def _fill_up(self) -> None:
         while len(self._workers) < WORKERS:
             words = ("worker", "--concurrency", "2")
-            self._workers.append(life.begin(self.config, self.log, "", words, str(self._die_file)))
+            self._begun += 1
+            log = self.folder / f"worker-{self._begun}.log"
+            worker = life.begin(self.config, log, "", words, str(self._die_file))
+            self._logs[worker] = log
+            self._workers.append(worker)
+
+    def _is_up(self, worker: ForkServerProcess) -> bool:
+        """Whether the worker had begun to take jobs."""
+        log = self._logs[worker]
+        return log.exists() and "a worker takes" in log.read_text(encoding="utf-8", errors="replace")
 
     def _first_to_end(self, within_s: float) -> ForkServerProcess | None:
         until = time.monotonic() + within_s
@@ -83,17 +93,17 @@ class Crowd(Site):
 
     def _buried(self, gone: ForkServerProcess, die_at: str) -> Death:
         self._workers.remove(gone)
+        self.log = self._logs[gone]
         if gone.exitcode == -9 and die_at:
             return Death("point", die_at)
         return Death("crashed", f"exit code {gone.exitcode}: {self._last_words()}")
 
     def _database_dies(self, plan: Round) -> Death:
         """The server ends at once and recovers; every worker that was at work must live through it."""
-        fresh = self._workers[-1]
         time.sleep(min(plan.lives_s, 1.0))
         self._server.crash()
         while (gone := self._first_to_end(2.0)) is not None:
-            if gone.exitcode != EXIT_STORE or gone is not fresh:
+            if gone.exitcode != EXIT_STORE or self._is_up(gone):
                 return self._buried(gone, "")
             self._workers.remove(gone)  # it was just starting: to end then, and say why, is right
         return Death("database")
