@@ -8,6 +8,7 @@ import typer
 
 from bot.commands.common import DEFAULT_CONFIG, ConfigOption, JsonOption
 from bot.commands.demo import live_lines
+from bot.schedule import until_signalled
 from bot.settings import load_settings
 from bot.wiring import configure_logs, open_worker
 from bot.work.jobs import QUEUES
@@ -33,7 +34,7 @@ def worker(
         raise BadInput(f"--queues: no such queue: {', '.join(unknown) or 'none named'}; there are: {', '.join(QUEUES)}")
     loaded = load_settings(config)
     configure_logs(loaded)
-    with open_worker(loaded, wanted) as bot:
+    with open_worker(loaded, wanted) as bot, until_signalled(bot.stopping):
         say = live_lines(bot, as_json=as_json)
         say(f"a worker takes {', '.join(wanted)}, {concurrency} at a time. Ctrl-C ends it.")
         run(bot, wanted, concurrency, say)
