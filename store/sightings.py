@@ -132,6 +132,11 @@ def several(tx: Tx, ids: Iterable[int]) -> dict[int, Sighting]:
     return {row.id: of_row(row) for row in tx.execute(select(sightings).where(sightings.c.id.in_(set(ids))))}
 
 
+def by_time(found: Iterable[Sighting]) -> list[Sighting]:
+    """In the order in which they were seen, those without a time by when they came in (pure)."""
+    return sorted(found, key=lambda one: (one.when.seen_from or one.when.seen_to or one.created_at, one.id))
+
+
 def of_post(tx: Tx, post_row: int) -> Sighting | None:
     """The sighting of a post, if it has one."""
     row = tx.execute(select(sightings).where(sightings.c.post_id == post_row)).first()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -15,6 +15,8 @@ from typing import Any
 
 from shapely.geometry import MultiPolygon, Polygon, shape
 from shapely.geometry.base import BaseGeometry
+
+from ingest.places import geo
 
 WIDTH = 900
 """Of the drawing, in its own units."""
@@ -32,11 +34,32 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A map: its size in drawing units and its divisions."""
+    """A map: its size in drawing units, its divisions, and how it lies: degrees at its corner, units a degree."""
 
     width: int
     height: int
     shapes: tuple[Shape, ...]
+    west: float = 0.0
+    north: float = 0.0
+    x_scale: float = 1.0
+    y_scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """One place on a map, in drawing units, and the numbers (from 1) of what was seen there."""
+
+    x: float
+    y: float
+    numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """Where one child was seen, on the map that holds all of it, in the order it was given."""
+
+    drawing: Drawing
+    pins: tuple[Pin, ...]
 
 
 @lru_cache(maxsize=40)
@@ -60,7 +83,31 @@ def drawing(prefix: str = "") -> Drawing:
         Shape(code, "".join(_path(outline, west, north, scale * squeeze, scale) for outline in found))
         for code, found in sorted(parts.items())
     )
-    return Drawing(WIDTH, max(1, round((north - south) * scale)), tuple(item for item in shapes if item.path))
+    drawn = tuple(item for item in shapes if item.path)
+    return Drawing(WIDTH, max(1, round((north - south) * scale)), drawn, west, north, scale * squeeze, scale)
+
+
+def trail(adcodes: Sequence[str | None]) -> Trail | None:
+    """The numbered places of one child's sightings on the map of their province, of the country where they lie in several.
+
+    Sightings of one division share a pin. None where no place is known.
+    """
+    placed = [(number, code, geo.middle(code)) for number, code in enumerate(adcodes, 1) if code]
+    known = [(number, code, at) for number, code, at in placed if at is not None]
+    if not known:
+        return None
+    provinces = {code[:2] for _, code, _ in known}
+    drawn = drawing(provinces.pop()) if len(provinces) == 1 else drawing()
+    if not drawn.shapes:
+        drawn = drawing()
+    there: dict[tuple[float, float], list[int]] = {}
+    for number, _, (lat, lon) in known:
+        there.setdefault((lat, lon), []).append(number)
+    pins = [
+        Pin(round((lon - drawn.west) * drawn.x_scale, 1), round((drawn.north - lat) * drawn.y_scale, 1), tuple(numbers))
+        for (lat, lon), numbers in there.items()
+    ]
+    return Trail(drawn, tuple(pins))
 
 
 def shades(counts: Mapping[str, int], steps: int = 5) -> dict[str, int]:

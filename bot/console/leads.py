@@ -7,11 +7,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from bot import leadwork, officials_replies
-from bot.console import views
+from bot.console import leadsheet, views
 from bot.console.i18n import words
 from bot.console.parts import NavEntry, Parts, Role, current, parts_of
 from bot.console.photoview import photo_view
-from bot.console.render import go, render
+from bot.console.render import go, render, writing
 from bot.console.security import require
 from bot.console.views import PAGE, STAFF
 from bot.leadwork import Given
@@ -34,6 +34,7 @@ def routes(parts: Parts) -> list[BaseRoute]:
         Route("/leads", listing),
         Route("/leads/{number}", show),
         Route("/leads/{number}/print", sheet),
+        Route("/leads/{number}/sheet.pdf", sheet_pdf),
         Route("/leads/{number}/case/{position}", case_photo),
         Route("/leads/{number}/move", move, methods=["POST"]),
         Route("/leads/{number}/conclude", conclude, methods=["POST"]),
@@ -65,16 +66,36 @@ def show(request: Request) -> Response:
 
 @require(*STAFF)
 def sheet(request: Request) -> Response:
-    """A sheet to print and hand to an office by hand: the evidence and the hashes that prove it unchanged.
-
-    A page for the browser's own "print to PDF": it has the reader's fonts for Chinese names, which no server can count on.
-    """
+    """A sheet to print and hand to an office by hand: the evidence and the hashes that prove it unchanged."""
     person = current(request)
     with parts_of(request).store.write("console.sheet") as tx:
         view = views.lead_view(tx, views.lead_of(tx, request))
         number, head = audit.head(tx)
         audit.append(tx, who=person.login, what="lead.printed", object=f"lead:{view.lead.id}")
     return render(request, "leads_print.html", view=view, audit_number=number, audit_head=head)
+
+
+@require(*STAFF)
+def sheet_pdf(request: Request) -> Response:
+    """The same as a PDF, to be sent or printed."""
+    parts, person = parts_of(request), current(request)
+    with parts.store.write("console.sheet") as tx:
+        view = views.lead_view(tx, views.lead_of(tx, request))
+        head = audit.head(tx)
+        audit.append(tx, who=person.login, what="lead.printed", object=f"lead:{view.lead.id}", details={"form": "pdf"})
+    campaign = parts.settings.campaign
+    made = leadsheet.pdf(
+        view,
+        writing(request),
+        lambda sha256: parts.decoder.strip(parts.files.get(sha256), leadsheet.PHOTO_PX),
+        now=parts.clock(),
+        by=person.login,
+        head=head,
+        office=" · ".join(part for part in (campaign.name, campaign.operator, campaign.contact) if part),
+    )
+    name = f"{view.seen.sighting.ref}.pdf"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-store"}
+    return Response(made, media_type="application/pdf", headers=headers)
 
 
 @require(*STAFF, Role.OFFICIAL)

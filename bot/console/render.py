@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from bot.console.i18n import LANGUAGES, babel_locale, language, plural_in, words_in
+from bot.console.leadsheet import Writing
 from bot.console.parts import ROLE_TITLES, NavEntry, Parts, Person, Role, templates_of
 from bot.console.security import cookie_names, csrf_token, set_cookie
 from ingest import divisions
@@ -90,6 +91,20 @@ def go(request: Request, path: str, notice: str = "") -> RedirectResponse:
     return response
 
 
+def writing(request: Request) -> Writing:
+    """How things are written for this request's reader, outside templates."""
+    lang, zone = language(request), templates_of(request).parts.zone
+    locale = babel_locale(lang)
+    return Writing(
+        lang=lang,
+        say=words_in(lang),
+        moment=lambda value: "" if value is None else _written(value, "medium", zone, lang),
+        span=lambda start, end: _told_span(start, end, zone, lang),
+        day=lambda value: "" if value is None else format_date(value, "medium", locale=locale),
+        division=division_name,
+    )
+
+
 def division_name(adcode: str | None) -> str:
     """The full name of a division ("广东省深圳市罗湖区"), the code itself where the table does not know it."""
     if not adcode:
@@ -113,13 +128,17 @@ def _written(value: datetime, form: str, zone: ZoneInfo, lang: str) -> str:
 
 @pass_context
 def _span(context: Context, start: datetime | None, end: datetime | None) -> str:
+    return _told_span(start, end, context["zone"], context["lang"])
+
+
+def _told_span(start: datetime | None, end: datetime | None, zone: ZoneInfo, lang: str) -> str:
     """From when until when; the day is said once where both lie on it."""
-    zone, lang = context["zone"], context["lang"]
     if start is None or end is None or start == end:
-        return _moment(context, start or end, "short")
+        one = start or end
+        return "" if one is None else _written(one, "short", zone, lang)
     one_day = start.astimezone(zone).date() == end.astimezone(zone).date()
-    told = format_time(end, "short", tzinfo=zone, locale=babel_locale(lang)) if one_day else _moment(context, end, "short")
-    return f"{_moment(context, start, 'short')} – {told}"
+    told = format_time(end, "short", tzinfo=zone, locale=babel_locale(lang)) if one_day else _written(end, "short", zone, lang)
+    return f"{_written(start, 'short', zone, lang)} – {told}"
 
 
 @pass_context

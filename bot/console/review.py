@@ -10,7 +10,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bot import priors
-from bot.console import reviewdesk
+from bot.console import chinamap, reviewdesk
+from bot.console.chinamap import Trail
 from bot.console.i18n import Words, translate, words
 from bot.console.parts import NavEntry, Parts, Role, current, form_of, parts_of
 from bot.console.photoview import photo_view
@@ -135,6 +136,7 @@ class Context:
     elsewhere: tuple[Sighting, ...]
     rejections: int
     facts: tuple[Fact, ...] = ()
+    trail: Trail | None = None
 
 
 @require(*REVIEWERS)
@@ -174,12 +176,13 @@ def context(tx: Tx, task: Task) -> Context:
     here = sightings.showing(tx, [photo.id])
     followed = leads.listing(tx, case_id=task.case.id, limit=_OTHERS)
     elsewhere = {lead.sighting_id for lead in followed} - {sighting.id for sighting in here}
-    others = sorted((sightings.get(tx, number) for number in elsewhere), key=lambda s: (s.when.seen_from or s.created_at, s.id))
+    others = sightings.by_time(sightings.several(tx, elsewhere).values())
     return Context(
         tuple(_seen(tx, sighting, task.case) for sighting in here),
         tuple(others),
         reviews.rejections_of(tx, task.case.id),
         priors.of_pair(tx, task.case, photo.id, matches.cases_of_face(tx, task.candidate.face_id)),
+        chinamap.trail([other.where.adcode for other in others]),
     )
 
 

@@ -11,13 +11,14 @@ from starlette.routing import BaseRoute, Route
 from bot.console import chinamap, counted, views
 from bot.console.i18n import words
 from bot.console.parts import NavEntry, Parts, Role, current, parts_of
+from bot.console.photoview import FaceArea, photo_view
 from bot.console.render import go, render
 from bot.console.security import require
 from bot.console.views import PAGE, STAFF
 from ingest.divisions import Division
 from ingest.divisions import table as divisions
 from store import audit, faces, families, leads, recognition, search, sightings
-from store.errors import BadInput
+from store.errors import BadInput, NotFound
 from store.families import FaceNote
 from store.model import Certainty, Evidence, Grain, When, Where
 from store.session import Tx
@@ -36,6 +37,7 @@ def routes(parts: Parts) -> list[BaseRoute]:
         Route("/sightings", listing),
         Route("/map", china),
         Route("/sightings/{ref}", show),
+        Route("/sightings/{ref}/face/{number}.jpg", face_crop),
         Route("/sightings/{ref}/where", set_where, methods=["POST"]),
         Route("/sightings/{ref}/when", set_when, methods=["POST"]),
         Route("/sightings/{ref}/state", set_state, methods=["POST"]),
@@ -97,9 +99,8 @@ def show(request: Request) -> Response:
         found = [face for photo in seen.photos for face in faces.faces_of_photo(tx, photo.photo_id)]
         noted = [(face, families.note_of(tx, face.id), recognition.track_of(tx, face.id)) for face in found]
         tracks = {number: recognition.track(tx, number) for _, _, number in noted if number is not None}
-        others = {
-            number: [sightings.get(tx, row) for row in recognition.sightings_on(tx, number) if row != seen.sighting.id]
-            for number in tracks
+        child = {
+            number: sightings.by_time(sightings.several(tx, recognition.sightings_on(tx, number)).values()) for number in tracks
         }
         about = leads.listing(tx, sighting_id=seen.sighting.id)
         same = search.same_photo(tx, seen.sighting)
@@ -110,7 +111,8 @@ def show(request: Request) -> Response:
         seen=seen,
         faces=noted,
         tracks=tracks,
-        others=others,
+        child=child,
+        trails={number: chinamap.trail([one.where.adcode for one in found]) for number, found in child.items()},
         leads=about,
         same=same,
         history=history,
@@ -118,6 +120,20 @@ def show(request: Request) -> Response:
         states=list(SightingState),
         may_edit=current(request).has(*_EDITORS),
     )
+
+
+@require(*STAFF)
+def face_crop(request: Request) -> Response:
+    """One face of a sighting's photos, cut out."""
+    with parts_of(request).store.read() as tx:
+        seen = views.sighting_view(tx, request.path_params["ref"])
+        views.theirs(current(request), seen.sighting, request)
+        face = faces.get(tx, views.number(request, "number"))
+    photo = None if face is None else next((one for one in seen.photos if one.photo_id == face.photo_id), None)
+    if face is None or photo is None:
+        raise NotFound(words(request)("There is nothing here."))
+    area = FaceArea(face.box, face.landmarks)
+    return photo_view(request, photo.sha256, object=f"sighting:{seen.sighting.ref}", max_side_px=320, face=area)
 
 
 @require(*_EDITORS)

@@ -195,15 +195,20 @@ def _bounds() -> dict[str, Box]:
     return dict(sorted(boxes.items(), key=lambda item: depth[item[0]]))
 
 
+def middle(adcode: str) -> tuple[float, float] | None:
+    """(latitude, longitude) of the middle of a division's bounding box, in degrees; None where it has no polygon."""
+    box = _bounds().get(adcode)
+    return None if box is None else ((box[1] + box[3]) / 2, (box[0] + box[2]) / 2)
+
+
 def distance_km(one: str, other: str) -> float | None:
     """About how far two divisions lie apart: between the middles of their bounding boxes, on a sphere. None where a
     division has no polygon. For people to read, not to decide by: a province's middle may be 1,000 km from its border."""
-    boxes = _bounds()
-    if one not in boxes or other not in boxes:
+    here, there = middle(one), middle(other)
+    if here is None or there is None:
         return None
-    (west, south, east, north), (west2, south2, east2, north2) = boxes[one], boxes[other]
-    lat, lat2 = math.radians((south + north) / 2), math.radians((south2 + north2) / 2)
-    half = math.radians((west2 + east2 - west - east) / 2) / 2
+    lat, lat2 = math.radians(here[0]), math.radians(there[0])
+    half = math.radians(there[1] - here[1]) / 2
     chord = math.sin((lat2 - lat) / 2) ** 2 + math.cos(lat) * math.cos(lat2) * math.sin(half) ** 2
     return 2 * 6371.0 * math.asin(math.sqrt(chord))
 

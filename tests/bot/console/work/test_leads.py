@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.console.parts import Role
 from store import audit, cases, leads, posts, replies
 from store.leads import RecordKind
@@ -61,6 +63,22 @@ def test_the_sheet_carries_the_hashes_and_is_recorded(world, as_role) -> None:
         assert audit.listing(tx, object=f"lead:{world.lead}")[0].what == "lead.printed"
         assert number >= 1
         assert head not in page  # the printing itself comes after what the sheet vouches for
+
+
+def test_the_pdf_stands_alone(world, as_role) -> None:
+    """A PDF with its own Chinese font, the photos and the words as text, where markup in a name is a name."""
+    with world.parts.store.write() as tx:
+        fields = cases.get(tx, world.case_id).fields
+        cases.change(tx, world.case_id, replace(fields, name='示例 #image("/etc/passwd") *x*'))
+    reader = as_role(Role.VOLUNTEER)
+    answer = reader.client.get(f"/leads/{world.lead}/sheet.pdf")
+    assert answer.headers["content-type"] == "application/pdf"
+    assert answer.content.startswith(b"%PDF-")
+    assert b"NotoSansSC" in answer.content
+    assert answer.content.count(b"/DCTDecode") >= 1
+    with world.parts.store.read() as tx:
+        assert audit.listing(tx, object=f"lead:{world.lead}")[0].details == {"form": "pdf"}
+    as_role(Role.VOLUNTEER, divisions=("11",)).get(f"/leads/{world.lead}/sheet.pdf", 403)
 
 
 def test_a_limited_volunteer_sees_no_other_division(world, as_role) -> None:
