@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 from bot.console import i18n
 from bot.console.keeper import Keeper
 from bot.console.parts import Parts
-from bot.console.public import FRESH, count
+from bot.console.public import FRESH, count, document
 from bot.figures import MEASURES, SMALLEST, as_csv, as_json, publish
 from store import tables
 from store.errors import StoreError
@@ -255,8 +255,10 @@ def test_no_generated_request_breaks_a_public_answer(app: Starlette) -> None:
         scope["headers"] = [(b"host", b"127.0.0.1") if name == b"host" else (name, value) for name, value in scope["headers"]]
         await app(scope, receive, send)
 
-    schema = schemathesis.openapi.from_asgi("/public/openapi.json", at_home)
-    tried = []
+    # Handed over, not fetched: it would leave out the very address that it fetched the document from.
+    schema = schemathesis.openapi.from_dict(document("http://127.0.0.1"))
+    schema.app = at_home
+    tried: dict[str, set[int]] = {}
 
     for found in schema.get_all_operations():
         operation = found.ok()
@@ -265,12 +267,12 @@ def test_no_generated_request_breaks_a_public_answer(app: Starlette) -> None:
         @given(case=operation.as_strategy())
         def run(case) -> None:
             answer = case.call()
-            tried.append(answer.status_code)
+            tried.setdefault(operation.path, set()).add(answer.status_code)
             case.validate_response(answer)
 
         run()
-    assert len(tried) >= 3
-    assert max(tried) < 500
+    assert tried.keys() == document("http://127.0.0.1")["paths"].keys()
+    assert {status for seen in tried.values() for status in seen} == {200}
 
 
 def test_counting_a_real_database_works_through_the_page(parts: Parts) -> None:
