@@ -7,6 +7,7 @@ to a disk, and the reader's machine needs no font.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +29,8 @@ TEMPLATE = Path(__file__).parent / "templates" / "leads_sheet.typ"
 PHOTO_PX = 800
 MOST_PHOTOS = 6
 """Of the sighting, and of the case: as many as are looked at on paper."""
+
+_QUOTED = re.compile("“[^”]{1,80}”")
 
 Photo = Callable[[str], bytes]
 Rows = list[tuple[str, str]]
@@ -156,11 +159,15 @@ def _sign(sign: Evidence, writing: Writing) -> str:
         value = writing.span(*(datetime.fromisoformat(part) if part else None for part in (start, end)))
     elif value.isdigit():
         value = writing.division(value)
-    return f"{value} ({writing.say(sign.certainty.value)}) · {sign.why}"
+    # The reasons are written in English; elsewhere the words of the post that they quote say enough.
+    why = sign.why if writing.lang == "en" else " ".join(_QUOTED.findall(sign.why))
+    return f"{value} ({writing.say(sign.certainty.value)})" + (f" · {why}" if why else "")
 
 
 def _event(event: LeadEvent, writing: Writing) -> tuple[str, str]:
     _ = writing.say
     record = "" if event.record is None else f"{_('record')} ({_(event.record.kind.value)}): {event.record.reference}"
-    told = (_(event.to_state.value.replace("_", " ")), event.who, _(event.why), record)
+    # The bot's own reason is a score, which is for reviewers: an office looks at the child, not at a number.
+    why = "" if event.who == "bot" else _(event.why) if event.why else ""
+    told = (_(event.to_state.value.replace("_", " ")), event.who, why, record)
     return writing.moment(event.at), " · ".join(part for part in told if part)
