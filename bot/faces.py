@@ -7,18 +7,24 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
+from bot.log import get
 from matcher.calibrate import BandTargets, Calibration, Calibrator
 from matcher.compare import Outcome, Probe, search
 from matcher.engines.base import Engine
-from matcher.gallery import Gallery, Group, Vectors, templates
+from matcher.gallery import Gallery, Group, Vectors, numbers, templates
 from matcher.index import halved
 from matcher.quality import template_weight
 from store import cases, gallery, gallery_blocks
 from store.gallery import GalleryFaces
 from store.session import Store, Tx
+from store.vectors import PgvectorIndex
+
+log = get("faces")
 
 BLOCKS_FROM = 20_000
 """Cases from which sealed blocks of templates are kept for the next start; fewer are read from the tables in half a second."""
@@ -46,7 +52,14 @@ class Late:
 class FaceBook:
     """An engine with the present gallery. :meth:`sync` takes in what changed; safe to share between threads."""
 
-    def __init__(self, engine: Engine | Late, targets: BandTargets, keep: int, own_cohort: Vectors | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine | Late,
+        targets: BandTargets,
+        keep: int,
+        own_cohort: Vectors | None = None,
+        shared: Callable[[int], PgvectorIndex] | None = None,
+    ) -> None:
         self._late = engine
         self._own_cohort = own_cohort
         self._opening = threading.RLock()
@@ -54,6 +67,8 @@ class FaceBook:
         self._calibrator = Calibrator(targets)
         self._keep = keep
         self._gallery: Gallery | None = None
+        self._share = shared
+        self._shared: PgvectorIndex | None = None
         self._seq = 0
         self._stale: Counter[int] = Counter()
         self._lock = threading.Lock()
@@ -76,12 +91,17 @@ class FaceBook:
         with self._opening:
             if self._gallery is None:
                 dimension = self.engine.dimension
-                self._gallery = Gallery(dimension, self.pack.id, self.pack.sha256, self._own_cohort)
+                if self._share is not None:
+                    self._shared = self._share(dimension)
+                    self._shared.open()
+                self._gallery = Gallery(dimension, self.pack.id, self.pack.sha256, self._own_cohort, self._shared)
             return self._gallery
 
     def sync(self, tx: Tx) -> int:
         """Bring the gallery to the store's present state. Returns how many cases changed; costs one look-up where none did."""
         with self._lock:
+            if self._share is not None:
+                return self._sync_shared(tx)
             if self._seq == 0:
                 return self._load(tx)
             seq, changed = cases.changed_since(tx, self._seq)
@@ -96,7 +116,7 @@ class FaceBook:
         A block is written only if nothing changed since the last :meth:`sync`: otherwise it could bring back an erased case.
         """
         with self._lock:
-            if not self._stale or len(self.gallery) < BLOCKS_FROM:
+            if self._share is not None or not self._stale or len(self.gallery) < BLOCKS_FROM:
                 return 0
             with store.read() as tx:
                 there = gallery_blocks.kept(tx, self.pack.sha256)
@@ -120,6 +140,35 @@ class FaceBook:
     def search(self, probes: Sequence[Probe], excluded: Collection[tuple[int, int]]) -> Outcome:
         """Search the faces of one photo among the verified cases; see :func:`matcher.compare.search`."""
         return search(probes, self.gallery, self.calibration, excluded=excluded, keep=self._keep)
+
+    def _sync_shared(self, tx: Tx) -> int:
+        """The index inside PostgreSQL is brought up by whichever worker comes first; the others learn what is stale with them."""
+        if self._seq == 0:
+            seq = cases.present_seq(tx)
+            if not seq:  # no case, no gallery: the engine may stay closed
+                return 0
+            index, count = self._opened_share(), len(self.gallery)
+            index.bring_up(self._worked_out)
+            self.gallery.note([])
+            if recall := index.measure_recall():
+                log.info("approximate search", recall=round(recall.share, 3), probes=recall.probes)
+            self._seq = seq
+            return len(self.gallery) - count
+        seq, changed = cases.changed_since(tx, self._seq)
+        # Asked for even where nothing changed: a server that crashed has emptied the table, and no search may find it so.
+        if self._opened_share().bring_up(self._worked_out) or changed:
+            self.gallery.note(changed)
+        self._seq = seq
+        return len(changed)
+
+    def _opened_share(self) -> PgvectorIndex:
+        _ = self.gallery
+        assert self._shared is not None  # the gallery was opened over it
+        return self._shared
+
+    def _worked_out(self, tx: Tx, case_ids: Sequence[int]) -> tuple[NDArray[np.int64], Vectors, NDArray[np.uint8]]:
+        ids, rows, groups = _templates(gallery.gallery(tx, self.pack.sha256, case_ids))
+        return ids, rows, numbers(groups)
 
     def _load(self, tx: Tx) -> int:
         """The whole gallery: from its sealed blocks, with what changed since each of them and what has none from the tables."""
@@ -155,17 +204,21 @@ class FaceBook:
 
     def _put(self, faces: GalleryFaces) -> set[int]:
         """Put the templates of these faces into the gallery; returns their cases."""
-        if not len(faces):
-            return set()
-        ids, rows = templates(faces.case_ids, faces.vectors, np.array([template_weight(norm) for norm in faces.norms.tolist()]))
-        ends = [*np.searchsorted(faces.case_ids, ids)[1:].tolist(), len(faces)]
-        groups = []
-        start = 0
-        for end in ends:
-            groups.append(group_of(faces.birth_on[start], faces.missing_on[start], faces.taken_on[start:end]))
-            start = end
-        self.gallery.put_many(ids.tolist(), rows, self.pack.sha256, groups)
+        ids, rows, groups = _templates(faces)
+        if len(ids):
+            self.gallery.put_many(ids.tolist(), rows, self.pack.sha256, groups)
         return set(ids.tolist())
+
+
+def _templates(faces: GalleryFaces) -> tuple[NDArray[np.int64], Vectors, list[Group]]:
+    """The cases of these faces, ascending, with a template and the group of each."""
+    weights = np.array([template_weight(norm) for norm in faces.norms.tolist()])
+    ids, rows = templates(faces.case_ids, faces.vectors, weights)
+    bounds = [*np.searchsorted(faces.case_ids, ids).tolist(), len(faces)]
+    groups = [
+        group_of(faces.birth_on[start], faces.missing_on[start], faces.taken_on[start:end]) for start, end in pairwise(bounds)
+    ]
+    return ids, rows, groups
 
 
 def group_of(birth_on: date | None, missing_on: date | None, taken_on: Iterable[date | None]) -> Group:

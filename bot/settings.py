@@ -14,13 +14,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from bot.alerts.officials import RoutingRules
 from bot.alerts.routing import Route, Routing, SightingKind
@@ -84,6 +84,22 @@ class MatchingSettings(Section):
     review_per_day: float = Field(default=20.0, gt=0, description="Review band: at most this many false candidates a day.")
     photos_per_day: int = Field(default=2000, ge=1, description="Photos expected a day; the review band is derived from it.")
     candidates_kept: int = Field(default=20, ge=1, le=200, description="Candidates kept for one face.")
+    search: Literal["auto", "memory", "pgvector"] = Field(
+        default="auto", description="Where cases are searched: auto; memory: in each process; pgvector: inside PostgreSQL."
+    )
+    pgvector_from: int = Field(default=1_000_000, ge=1, description="auto: cases from which pgvector searches, where allowed.")
+    unsealed_vectors: bool = Field(
+        default=False, description="Allow pgvector to hold case templates unsealed in PostgreSQL (docs/privacy.md)."
+    )
+    approximate_ef: int | None = Field(
+        default=None, ge=400, le=1000, description="pgvector: search by HNSW with so many candidates. null: exactly."
+    )
+
+    @model_validator(mode="after")
+    def _allowed(self) -> Self:
+        if self.search == "pgvector" and not self.unsealed_vectors:
+            raise ValueError("search: pgvector needs unsealed_vectors: true (it cannot search sealed vectors; docs/privacy.md)")
+        return self
 
 
 class PhotoSettings(Section):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from bot import log
+from bot import log, search_index
 from bot.alerts.compose import load_templates
 from bot.bot import Bot, PlatformSeat
 from bot.chaos import dying
@@ -133,9 +133,11 @@ def open_face_book(settings: Settings, store: Store, *, late: bool = False) -> F
     matching = settings.matching
     targets = BandTargets(matching.high_one_in_photos, matching.review_per_day, matching.photos_per_day)
     engine = _late_engine(settings) if late else open_engine(settings)
+    pack_sha256 = engine.pack.sha256 if isinstance(engine, Late) else engine.pack_sha256
     with store.read() as tx:
-        own = recognition.cohort(tx, engine.pack.sha256 if isinstance(engine, Late) else engine.pack_sha256)
-    return FaceBook(engine, targets, matching.candidates_kept, np.stack(own) if own else None)
+        own = recognition.cohort(tx, pack_sha256)
+    shared = search_index.opener(matching, store, pack_sha256)
+    return FaceBook(engine, targets, matching.candidates_kept, np.stack(own) if own else None, shared)
 
 
 def _late_engine(settings: Settings) -> Engine | Late:

@@ -142,10 +142,10 @@ class Gallery:
         """
         self.check_pack(pack_sha256)
         rows = self._checked(rows)
-        numbers = [_NUMBER[group] for group in groups or [Group.CHILD] * len(rows)]
-        if not len(rows) == len(case_ids) == len(numbers):
-            raise EngineError(f"{len(case_ids)} cases but {len(rows)} templates and {len(numbers)} groups")
-        self._index.put(case_ids, rows, numbers)
+        kinds = numbers(groups or [Group.CHILD] * len(rows))
+        if not len(rows) == len(case_ids) == len(kinds):
+            raise EngineError(f"{len(case_ids)} cases but {len(rows)} templates and {len(kinds)} groups")
+        self._index.put(case_ids, rows, kinds.tolist())
         self.note(case_ids)
 
     def held(self, case_ids: Sequence[int]) -> tuple[NDArray[np.int64], Vectors, NDArray[np.uint8]]:
@@ -189,8 +189,8 @@ class Gallery:
 
     def groups_of(self, case_ids: Sequence[int]) -> dict[int, Group]:
         """The age group of each case, as :meth:`group_of`; one look-up for all."""
-        ids, _, numbers = self._index.fetch(case_ids)
-        known = dict(zip(ids.tolist(), (_GROUPS[number] for number in numbers), strict=True))
+        ids, _, kinds = self._index.fetch(case_ids)
+        known = dict(zip(ids.tolist(), (_GROUPS[kind] for kind in kinds), strict=True))
         return {case_id: known.get(case_id, Group.CHILD) for case_id in case_ids}
 
     def template_of(self, case_id: int) -> Vector:
@@ -255,6 +255,11 @@ class Gallery:
         if not bool(np.all(np.abs(lengths - 1.0) < _UNIT_TOLERANCE)):  # also catches what is not finite
             raise EngineError("a face vector is not of unit length", mend="it is damaged: embed its photo again")
         return rows
+
+
+def numbers(groups: Sequence[Group]) -> NDArray[np.uint8]:
+    """Groups as an index keeps them."""
+    return np.array([_NUMBER[group] for group in groups], np.uint8)
 
 
 def template(vectors: Vectors | Sequence[Vector], weights: Sequence[float] | None = None) -> Vector:

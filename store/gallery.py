@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, func, select
 
 from store import cases, dialect
 from store.cases import CasePhoto
@@ -118,6 +118,12 @@ def gallery_between(tx: Tx, pack_sha256: str, first: int, end: int) -> GalleryFa
     """The same for all cases with ids from ``first`` up to, not including, ``end``."""
     query = _gallery_query(pack_sha256).where(case_table.c.id >= first, case_table.c.id < end)
     return _faces(tx, tx.execute(query).all(), pack_sha256)
+
+
+def verified(tx: Tx) -> int:
+    """How many cases are VERIFIED: the gallery's size, but for those without a usable photo."""
+    query = select(func.count()).select_from(case_table).where(case_table.c.state == CaseState.VERIFIED.value)
+    return int(tx.execute(query).scalar_one())
 
 
 def blocks_of(tx: Tx, size: int) -> list[int]:

@@ -12,18 +12,20 @@ from typing import Literal
 
 import typer
 
-from bot import drift
+from bot import drift, search_index
 from bot.alerts.compose import load_templates
 from bot.bot import PlatformSeat
 from bot.commands.common import DEFAULT_CONFIG, EXIT_PROBLEM, ConfigOption, JsonOption, emit_json, out, table
 from bot.platforms._clock import server_date
 from bot.settings import Loaded, load_settings
 from bot.wiring import open_engine, open_keys, open_platforms, open_store, refuse_unaccounted, utc_now
+from matcher.index import lot
 from store import faces, officials, status
 from store.errors import SettingsError, SuishoupaiError
 from store.keys import ENVIRONMENT, Origin
 from store.model import AlertState
 from store.session import Store
+from store.vectors import PgvectorIndex
 
 Level = Literal["ok", "note", "problem"]
 
@@ -72,6 +74,7 @@ def examine(config: Path) -> list[Finding]:
         ("disk", _disk),
         ("database", _database),
         ("models", _models),
+        ("search", _search),
         ("platforms", _platforms),
         ("officials", _officials),
     ):
@@ -152,6 +155,27 @@ def _models(loaded: Loaded) -> Iterator[Finding]:
     yield Finding("calibration", level, verdict.why, "suishoupai calibrate --help" if verdict.holds is False else "")
     if behind:
         yield Finding("models", "note", f"{behind} photo(s) were not searched with this pack yet", "the running bot does so")
+
+
+def _search(loaded: Loaded) -> Iterator[Finding]:
+    """Where cases are searched, why, and how much an approximate search misses."""
+    matching = loaded.settings.matching
+    engine = open_engine(loaded.settings)
+    store = open_store(loaded)
+    try:
+        choice = search_index.chosen(matching, store)
+        where = "inside PostgreSQL, by pgvector" if choice.kind == "pgvector" else "in each process's memory"
+        how = "exactly" if choice.kind == "memory" or matching.approximate_ef is None else "approximately (HNSW)"
+        level: Level = "problem" if choice.problem else "ok"
+        words = f"{choice.problem}; " if choice.problem else ""
+        yield Finding("search", level, f"{words}cases are searched {how}, {where}: {choice.why}", choice.mend)
+        if choice.kind == "pgvector" and not choice.problem and matching.approximate_ef is not None:
+            found = PgvectorIndex(store, engine.pack_sha256, engine.dimension, lot).recall()
+            told = "not measured yet" if found is None else f"{found.share:.1%} of the true ten best, over {found.probes} probes"
+            missed = "the rest are missed children; leave matching.approximate_ef out to search exactly"
+            yield Finding("search", "note", f"the approximate search found {told}", missed)
+    finally:
+        store.close()
 
 
 def _platforms(loaded: Loaded) -> Iterator[Finding]:

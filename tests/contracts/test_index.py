@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
 from matcher import exact, nearest
 from matcher.exact import ExactIndex
-from matcher.index import VectorIndex
+from matcher.index import VectorIndex, lot
+from store.session import Store
+from store.tables import cases
+from store.vectors import PgvectorIndex
 
 DIMENSION = 32
 Make = Callable[[], VectorIndex]
@@ -22,9 +26,38 @@ def units(count: int, seed: int = 0, dimension: int = DIMENSION) -> np.ndarray:
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float16).astype(np.float32)
 
 
-@pytest.fixture(params=["wide", "half", "threads"])
+@pytest.fixture(scope="session")
+def database(request: pytest.FixtureRequest) -> str:
+    """The one that has pgvector."""
+    return "postgresql"
+
+
+@pytest.fixture
+def pgvector(request: pytest.FixtureRequest) -> Iterator[Make]:
+    """Opens an index in PostgreSQL: each call another pack's. Templates need cases there, so every id of this file has one."""
+    store = Store(request.getfixturevalue("database_url"), lambda: datetime(2026, 1, 1, tzinfo=UTC))
+    told = {"name": "x", "contacts": [], "registered_by": "x", "registered_at": datetime(2026, 1, 1, tzinfo=UTC)}
+    with store.write() as tx:
+        tx.connection.exec_driver_sql("CREATE EXTENSION vector")
+        ids = [*range(1020), 5000, 70_000_000, 10**12]
+        tx.execute(cases.insert(), [{"id": i, "ref": str(i), "state": "verified", "seq": n, **told} for n, i in enumerate(ids)])
+    packs = (str(number) for number in range(10))
+
+    def opened() -> VectorIndex:
+        index = PgvectorIndex(store, next(packs), DIMENSION, lot)
+        index.open()
+        return index
+
+    yield opened
+    store.close()
+
+
+@pytest.fixture(params=["wide", "half", "threads", "pgvector"])
 def make(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Make:
     """Opens an empty index. ``half`` keeps float16 from the 10th case on, in pieces of 64 rows; ``threads`` shares its pieces."""
+    if request.param == "pgvector":
+        opens: Make = request.getfixturevalue("pgvector")
+        return opens
     if request.param == "wide":
         return lambda: ExactIndex(DIMENSION)
     monkeypatch.setattr(exact, "HALF_FROM", 10)

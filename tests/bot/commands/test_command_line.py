@@ -245,7 +245,7 @@ def test_doctor_finds_what_is_wrong_and_says_how_to_mend_it(call, settings_file,
     sound = call("doctor", "--json")
     assert sound.code == 0
     parts = {finding["part"] for finding in json.loads(sound.out)}
-    assert {"settings", "templates", "disk", "database", "models", "platform weibo", "platform x", "officials"} <= parts
+    assert {"settings", "templates", "disk", "database", "models", "search", "platform weibo", "platform x", "officials"} <= parts
     wrong_key = settings_file(microblog, {"alerts": {"relase": "auto"}}, tmp_path / "one")
     assert "relase" in call("doctor", config=wrong_key).out
     no_pack = settings_file(microblog, {"models": {"pack": "buffalo_l"}}, tmp_path / "two")
