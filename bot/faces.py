@@ -18,7 +18,7 @@ from matcher.compare import Outcome, Probe, search
 from matcher.engines.base import Engine
 from matcher.gallery import Gallery, Group, Vectors, numbers, templates
 from matcher.index import halved
-from matcher.quality import template_weight
+from matcher.quality import age_weight, template_weight
 from store import cases, gallery, gallery_blocks
 from store.gallery import GalleryFaces
 from store.session import Store, Tx
@@ -212,13 +212,25 @@ class FaceBook:
 
 def _templates(faces: GalleryFaces) -> tuple[NDArray[np.int64], Vectors, list[Group]]:
     """The cases of these faces, ascending, with a template and the group of each."""
-    weights = np.array([template_weight(norm) for norm in faces.norms.tolist()])
-    ids, rows = templates(faces.case_ids, faces.vectors, weights)
+    ids, rows = templates(faces.case_ids, faces.vectors, _weights(faces))
     bounds = [*np.searchsorted(faces.case_ids, ids).tolist(), len(faces)]
     groups = [
         group_of(faces.birth_on[start], faces.missing_on[start], faces.taken_on[start:end]) for start, end in pairwise(bounds)
     ]
     return ids, rows, groups
+
+
+def _weights(faces: GalleryFaces) -> NDArray[np.float64]:
+    """How much each photo counts in its case's template: by quality, and by its age against the case's newest dated photo."""
+    newest: dict[int, date] = {}
+    for case_id, day in zip(faces.case_ids.tolist(), faces.taken_on, strict=True):
+        if day is not None:
+            newest[case_id] = max(day, newest.get(case_id, day))
+    found = []
+    for case_id, norm, day in zip(faces.case_ids.tolist(), faces.norms.tolist(), faces.taken_on, strict=True):
+        years = 0.0 if day is None else (newest[case_id] - day).days / 365.25
+        found.append(template_weight(norm) * age_weight(years))
+    return np.array(found)
 
 
 def group_of(birth_on: date | None, missing_on: date | None, taken_on: Iterable[date | None]) -> Group:

@@ -82,6 +82,16 @@ def template_weight(norm: float) -> float:
     return norm * norm
 
 
+def age_weight(years_before_newest: float) -> float:
+    """How much a photo counts for its closeness in age to a sighting, against the newest photo of the case (1).
+
+    A child is seen after it was lost, so the newest photo is the nearest in age to any sighting. Measured with a childhood and
+    a grown-up photo a case, grown-ups searched: FNIR at FPIR 1% is 16.0% with equal weights, 11.7% to 11.8% where the nearer one
+    weighs 65% to 80%, 13.4% with it alone. So an older photo always keeps a say: 0.77 at three years, 0.33 at twenty.
+    """
+    return 1.0 / (1.0 + max(0.0, years_before_newest) / 10.0)
+
+
 def advice(why: str) -> str:
     """What a better photo needs, for the family or volunteer whose photo was refused as a case photo."""
     wanted = "a photo taken from the front, sharp and well lit, with the face at least 100 px wide and nothing before it"

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-from store.model import FaceQuality
+from bot.microblog.model import Side
+from store import alerts, matches
+from store.model import Band, FaceQuality, MessageKind
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +112,22 @@ def test_a_photo_of_two_hundred_faces_is_read_whole(see, portrait):
     assert len(found) >= 190
     sizes = [face.box.width_px * face.box.height_px for face in found]
     assert sizes == sorted(sizes, reverse=True)
+
+
+def test_a_copy_of_the_notice_is_marked_and_calls_nobody(tools, loaded, microblog, portrait):
+    """The case photo itself, smaller and compressed anew as a poster's photo is passed on: a candidate for people that says
+    what it is; no official is mentioned for it."""
+    copy = BytesIO()
+    portrait.resize((300, 300), Image.Resampling.LANCZOS).save(copy, "JPEG", quality=60)
+    with tools.opened(loaded) as bot:
+        tools.register(bot)
+        tools.enrol_luohu(bot, microblog)
+        text = f"#{tools.tag}# 刚刚在深圳市罗湖区东门老街 @随手拍助手"
+        microblog.world.add_post(Side.WEIBO, "anna", text, photos=[copy.getvalue()], geo=(22.5462, 114.1195))
+        tools.settle(bot)
+        with bot.store.read() as tx:
+            (found,) = matches.listing(tx)
+            said = alerts.listing(tx, platform="weibo")
+    assert found.band is Band.REVIEW
+    assert found.why.startswith("the case photo itself")
+    assert all(message.kind is not MessageKind.ALERT for message in said)

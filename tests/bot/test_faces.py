@@ -66,6 +66,18 @@ def same(book: FaceBook, other: FaceBook) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
 
 
+def test_a_template_leans_to_the_newest_photo_and_to_the_clear_one() -> None:
+    """Of two photos ten years apart the newer weighs twice the older; a photo without a date counts by its quality alone."""
+    given = SimpleNamespace(
+        case_ids=np.array([7, 7, 8, 8]),
+        norms=np.array([10.0, 10.0, 10.0, 20.0]),
+        taken_on=(date(2010, 1, 1), date(2020, 1, 1), None, date(2020, 1, 1)),
+    )
+    older, newer, undated, clear = faces._weights(given).tolist()
+    assert newer / older == pytest.approx(2.0, rel=0.01)
+    assert clear / undated == pytest.approx(4.0)
+
+
 def test_a_start_from_blocks_gives_the_gallery_of_the_tables(store):
     """All cases are there from the tables; blocks are sealed once; a later start reads them and has the very same gallery."""
     first = started(store)

@@ -51,6 +51,15 @@ def test_yaw_is_measured_along_the_eyes_whatever_the_rotation() -> None:
     assert assess(Box(0, 0, 90, 90), 0.95, 13, (*FRONT[:2], (68.0, 60.0), *FRONT[3:]), FLOORS)[1] == "turned too far aside"
 
 
+def test_the_newest_photo_counts_most_and_none_is_silenced() -> None:
+    """Against the newest photo an older one loses weight with the years, slowly, and is never without a say."""
+    weights = [quality.age_weight(years) for years in (0, 1, 3, 10, 20)]
+    assert weights[0] == 1.0
+    assert weights == sorted(weights, reverse=True)
+    assert weights[2] > 0.7
+    assert weights[-1] > 0.3
+
+
 def test_advice_says_what_a_better_photo_needs() -> None:
     """The reason comes first, then what to do."""
     assert quality.advice("small: 25 px wide").startswith("small: 25 px wide; please choose")
