@@ -27,6 +27,9 @@ _CORRECTION = re.compile("不对|不(?<=[啊哦噢呃额嗯哎]不)[，,是对]|
 CORRECTED = 40
 """A correction takes back what was named at most this many characters before it."""
 
+MOST_CORRECTIONS = 8
+"""Nobody corrects himself more often; a text that does costs no more time."""
+
 _SCHOOL = ("大学", "学院", "医院")
 
 _DRAGS = frozenset({"origin", "missing", "destination", "person", "appeal", "general"})
@@ -128,10 +131,12 @@ def corrected(accepted: list[Mention], refused: list[Mention], prose: Prose, div
     """``在义乌，啊不，在东阳``: what stands before a correction and does not hold what stands behind it is taken back."""
     if not _CORRECTION.search(prose.prose):
         return accepted
+    corrections = 0
     for mention in sorted((*accepted, *refused), key=lambda mention: mention.start):
         found = _CORRECTION.search(prose.prose, max(0, mention.start - 8), mention.start)
-        if not found:
+        if not found or corrections == MOST_CORRECTIONS:
             continue
+        corrections += 1
         if mention in refused and mention.cue.verdict == "origin" and mention.cue.because[0] in "是系":  # 不对，是涧西区的
             refused.remove(mention)
             accepted = sorted((*accepted, _judged(mention, "sighting", found.group())), key=lambda other: other.start)
