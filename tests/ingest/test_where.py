@@ -281,7 +281,10 @@ def test_no_point_raises(lat: float, lon: float, datum: Datum) -> None:
     assert isinstance(locate(GeoPoint(lat, lon, datum)), Where)
 
 
-DENSE = ["今天在深圳罗湖火车站看到一个孩子，听口音是河南人。", "朝阳区", "北京、", "湖北黄冈的", "a@", "[", "#北", "从", "太原街", "啊不，深圳"]
+DENSE = [
+    "今天在深圳罗湖火车站看到一个孩子，听口音是河南人。", "朝阳区", "北京、", "湖北黄冈的", "a@", "[", "#北", "从", "太原街",
+    "啊不，深圳", "北京上海广州", "不对",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("unit", DENSE)
