@@ -5,6 +5,7 @@ The catalogues are compiled in memory when the app is made: there is no build st
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from io import BytesIO
@@ -24,6 +25,9 @@ COOKIE = "lang"
 
 Words = Callable[..., str]
 """``_("Hello %(name)s", name=...)``: the text in the reader's language, its named places filled in."""
+
+
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
 @lru_cache(maxsize=len(LANGUAGES))
@@ -61,6 +65,19 @@ def plural_in(lang: str) -> Callable[..., str]:
         return said % {"n": n, **values}
 
     return say
+
+
+def told_in(lang: str, text: str) -> str:
+    """A reason as the bot or a person noted it, in ``lang`` where the catalogue has it; else as it stands.
+
+    The bot's reasons are kept in English with their numbers filled in, so the catalogue has them with ``%(n1)s``, ``%(n2)s``
+    in the numbers' places.
+    """
+    found, numbers = catalogue(lang), _NUMBER.findall(text)
+    places = iter(range(1, len(numbers) + 1))
+    pattern = _NUMBER.sub(lambda _: f"%(n{next(places)})s", text)
+    said = found.gettext(pattern)
+    return text if said == pattern else said % {f"n{place}": number for place, number in enumerate(numbers, 1)}
 
 
 def language(request: Request) -> str:

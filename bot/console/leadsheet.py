@@ -18,7 +18,7 @@ from typing import Any
 import pylopdf_fonts_zh_cn
 import typst
 
-from bot.console.i18n import Words
+from bot.console.i18n import Words, told_in
 from bot.console.views import LeadView
 from store.cases import Case
 from store.leads import LeadEvent
@@ -168,6 +168,6 @@ def _event(event: LeadEvent, writing: Writing) -> tuple[str, str]:
     _ = writing.say
     record = "" if event.record is None else f"{_('record')} ({_(event.record.kind.value)}): {event.record.reference}"
     # The bot's own reason is a score, which is for reviewers: an office looks at the child, not at a number.
-    why = "" if event.who == "bot" else _(event.why) if event.why else ""
+    why = "" if event.who == "bot" else told_in(writing.lang, event.why)
     told = (_(event.to_state.value.replace("_", " ")), event.who, why, record)
     return writing.moment(event.at), " · ".join(part for part in told if part)

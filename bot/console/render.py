@@ -17,7 +17,7 @@ from jinja2.runtime import Context
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
-from bot.console.i18n import LANGUAGES, babel_locale, language, plural_in, words_in
+from bot.console.i18n import LANGUAGES, babel_locale, language, plural_in, told_in, words_in
 from bot.console.leadsheet import Writing
 from bot.console.parts import ROLE_TITLES, NavEntry, Parts, Person, Role, templates_of
 from bot.console.security import cookie_names, csrf_token, set_cookie
@@ -41,7 +41,7 @@ class Templates:
             lstrip_blocks=True,
         )
         self.environment.filters.update(
-            moment=_moment, span=_span, day=_day, ago=_ago, number=_number, division=division_name, local=_local_input
+            moment=_moment, span=_span, told=_told, day=_day, ago=_ago, number=_number, division=division_name, local=_local_input
         )
         self.environment.globals.update(Role=Role, role_titles=ROLE_TITLES, languages=LANGUAGES, campaign=parts.settings.campaign)
 
@@ -139,6 +139,11 @@ def _told_span(start: datetime | None, end: datetime | None, zone: ZoneInfo, lan
     one_day = start.astimezone(zone).date() == end.astimezone(zone).date()
     told = format_time(end, "short", tzinfo=zone, locale=babel_locale(lang)) if one_day else _written(end, "short", zone, lang)
     return f"{_written(start, 'short', zone, lang)} – {told}"
+
+
+@pass_context
+def _told(context: Context, text: str | None) -> str:
+    return told_in(context["lang"], text or "")
 
 
 @pass_context

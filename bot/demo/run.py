@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 from bot import casework
 from bot.alerts.directory import ImportReport, parse
@@ -136,6 +138,19 @@ def _made(plan: list[scene.ScenePost], said: dict[str, Entry]) -> list[tuple[Sid
     return [(post.side, str(said[post.key].id)) for post in plan if post.key in said]
 
 
+SAID: dict[str, Any] = {
+    "birth_on": date(2001, 3, 5),
+    "birth_adcode": "510100",
+    "missing_on": date(2006, 6, 1),
+    "missing_adcode": "510104",
+    "height_cm": 105,
+    "features": "演示数据，与照片中的人无关。",
+    "accent": "四川话",
+    "clothing": "蓝色外套",
+}
+"""What the demo's register says of each child, invented: a page without it would show nothing of what people compare."""
+
+
 def register_cases(bot: Bot, photos: dict[str, DemoPhoto]) -> None:
     """One person registers each demo case, a second one verifies it."""
     desk = casework.Desk(bot.store, bot.files, bot.decoder, bot.faces)
@@ -143,7 +158,7 @@ def register_cases(bot: Bot, photos: dict[str, DemoPhoto]) -> None:
         if not person.registered:
             continue
         given = [casework.CasePhotoInput(p.name, p.data) for p in photos.values() if p.is_case_photo and p.person == key]
-        fields = CaseFields(name=person.label, police_report_number=f"DEMO-{key.upper()}-0001", source="demo")
+        fields = CaseFields(name=person.label, police_report_number=f"DEMO-{key.upper()}-0001", source="demo", **SAID)
         case = casework.register(desk, fields, given, by="demo registrar")
         with bot.store.write("demo.verified") as tx:
             cases.verify(tx, case.ref, by="demo verifier", report_number=f"DEMO-{key.upper()}-0001")

@@ -82,3 +82,11 @@ def test_a_chosen_language_stays(as_role, parts):
     assert "在所有设备上退出" in page
     with parts.store.read() as tx:
         assert people.by_login(tx, "mei").lang == "zh"
+
+
+def test_a_noted_reason_is_told_in_the_readers_language():
+    """The bot's reasons, kept in English, are told in Chinese with their numbers; what a person wrote stands as it is."""
+    reason = "high band: a stranger's face reaches this in about 1 of 10,000,000 photos"
+    assert i18n.told_in("zh", reason) == "高匹配：约 10,000,000 张陌生人的照片里有 1 张会这样像"
+    assert i18n.told_in("en", reason) == reason
+    assert i18n.told_in("zh", "seen by 2 of us, 100% sure") == "seen by 2 of us, 100% sure"
