@@ -103,6 +103,17 @@ def check_photo(desk: Desk, given: CasePhotoInput) -> Checked:
     return Checked(given, photo, face, index)
 
 
+def weak_photos(desk: Desk, case_id: int) -> list[str]:
+    """For each photo of a case that was taken but is of low quality: what is wrong with it, and what a better one needs."""
+    with desk.store.read() as tx:
+        found = gallery.faces_of_case(tx, case_id, desk.faces.pack.sha256)
+    return [
+        f"photo {number} was taken, but a better one finds far more ({face.quality_why}): {PHOTO_ADVICE}"
+        for number, face in enumerate(found, start=1)
+        if face.quality is FaceQuality.LOW
+    ]
+
+
 def _choose(given: CasePhotoInput, found: Sequence[DetectedFace]) -> int:
     """The index (engine's order) of the face that the registrant means; people count faces from left to right."""
     left_to_right = sorted(range(len(found)), key=lambda i: found[i].box.left)

@@ -90,9 +90,3 @@ def age_weight(years_before_newest: float) -> float:
     weighs 65% to 80%, 13.4% with it alone. So an older photo always keeps a say: 0.77 at three years, 0.33 at twenty.
     """
     return 1.0 / (1.0 + max(0.0, years_before_newest) / 10.0)
-
-
-def advice(why: str) -> str:
-    """What a better photo needs, for the family or volunteer whose photo was refused as a case photo."""
-    wanted = "a photo taken from the front, sharp and well lit, with the face at least 100 px wide and nothing before it"
-    return f"{why}; please choose {wanted}" if why else f"please choose {wanted}"

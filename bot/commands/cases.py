@@ -77,10 +77,13 @@ def add(
     given = [casework.CasePhotoInput(p.name, casework.read_photo_file(p), taken_on, face) for p in photos]
     with desk(config) as open_desk:
         case = casework.register(open_desk, fields, given, by)
+        weak = casework.weak_photos(open_desk, case.id)
     if as_json:
-        emit_json(_shown(case))
+        emit_json({**_shown(case), "weak_photos": weak})
         return
     out.print(f"{case.ref} is registered as a draft with {len(given)} photo(s).", markup=False)
+    for words in weak:
+        out.print(words, markup=False)
     verify_with = f"suishoupai cases verify {case.ref} --by NAME --report NUMBER"
     out.print(f"It is silent until somebody else verifies it: {verify_with}", markup=False)
 

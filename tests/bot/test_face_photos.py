@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
+from bot import casework
 from bot.microblog.model import Side
 from store import alerts, matches
+from store.cases import CaseFields
+from store.errors import BadInput
 from store.model import Band, FaceQuality, MessageKind
 
 
@@ -131,3 +134,26 @@ def test_a_copy_of_the_notice_is_marked_and_calls_nobody(tools, loaded, microblo
     assert found.band is Band.REVIEW
     assert found.why.startswith("the case photo itself")
     assert all(message.kind is not MessageKind.ALERT for message in said)
+
+
+def test_a_weak_case_photo_is_taken_and_a_better_one_asked_for(tools, loaded, portrait):
+    """A face 28 px wide can be registered, and the registrant hears why it is weak and what a better photo needs; a good one
+    is taken without a word, a tiny one refused with the same advice."""
+
+    def given(side_px: int) -> casework.CasePhotoInput:
+        file = BytesIO()
+        portrait.resize((side_px, side_px), Image.Resampling.LANCZOS).save(file, "PNG")
+        return casework.CasePhotoInput(f"{side_px}.png", file.getvalue())
+
+    with tools.opened(loaded) as bot:
+        desk = casework.Desk(bot.store, bot.files, bot.decoder, bot.faces)
+        width = bot.faces.engine.faces(np.asarray(portrait))[0].box.width_px / portrait.width
+        good = casework.register(desk, CaseFields(name="Demo case A"), [given(300)], by="clerk")
+        weak = casework.register(desk, CaseFields(name="Demo case B"), [given(round(28 / width))], by="clerk")
+        assert casework.weak_photos(desk, good.id) == []
+        (said,) = casework.weak_photos(desk, weak.id)
+        assert "32 wanted" in said
+        assert casework.PHOTO_ADVICE in said
+        with pytest.raises(BadInput, match="too small") as refused:
+            casework.register(desk, CaseFields(name="Demo case C"), [given(round(15 / width))], by="clerk")
+        assert refused.value.mend == casework.PHOTO_ADVICE

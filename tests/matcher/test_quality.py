@@ -60,12 +60,6 @@ def test_the_newest_photo_counts_most_and_none_is_silenced() -> None:
     assert weights[-1] > 0.3
 
 
-def test_advice_says_what_a_better_photo_needs() -> None:
-    """The reason comes first, then what to do."""
-    assert quality.advice("small: 25 px wide").startswith("small: 25 px wide; please choose")
-    assert "from the front" in quality.advice("")
-
-
 def test_alignment_moves_the_landmarks_to_their_standard_places() -> None:
     """A scaled, turned and shifted copy of the standard face is brought back within a thousandth of a pixel."""
     standard = np.stack([align._STANDARD.real, align._STANDARD.imag], axis=1)
