@@ -53,7 +53,7 @@ AFTER_ORIGIN = re.compile(
         "口音 籍 户口 户籍 老乡 方言 人(?![民行才流多群工间山]) 话(?![，,。说]) 娃 伢 妹子 小伙(?!伴) 老表 佬 大妈 大叔 大姐"
         " 大嫂 夫妇 夫妻 女人(?!街) 男人 妇女 男子 女子 小孩 孩子 男孩 女孩 来的 过来的 老家 寻亲"
         " 寻子 家长"
-        " 父母 家属 被拐 被抢 被偷 失踪 走失 丢失 走丢 拐来"
+        " 父母 爸爸 妈妈 父亲 母亲 家属 被拐 被抢 被偷 失踪 走失 丢失 走丢 拐来"
         rf" [{''.join(sorted(SURNAMES))}](?:先生|女士|小姐|老师|教授|医生|警官|某)"
     )
 )
@@ -79,7 +79,7 @@ AFTER_INSTITUTION = re.compile(
 AFTER_GOODS = re.compile(
     _any(
         "鸡饭 拉面 火锅 小面 米粉 烧饼 烤鸭 小吃 菜馆 菜(?![市场]) 酒家 酒楼 大酒店 饭店 饭馆 饭庄 面馆 包子 凉皮"
-        " 肉夹馍 泡馍 特产 啤酒"
+        " 肉夹馍 泡馍 特产 啤酒 土菜 农家菜 私房菜 大盘鸡 沙茶面 小笼包 大米 发廊 白药 同仁堂"
         " 板面 烩面 刀削面 麻辣烫 串串 煎饼 麻花 鱼丸 米线 生煎 馄饨 水饺 饺子 烤羊肉 羊肉串 烤肉 切糕 鸭脖 热干面 臭豆腐"
         " 螺蛳粉 牛肉[面粉] 羊肉[面粉泡] 炒饭 冒菜 酸辣粉 桂花鸭 板鸭 早茶 肠粉 布鞋 糕点 糖葫芦"
         " 香烟 牌照 牌子? 时间 大排档 大牌档 料理 餐厅 宾馆 风味 产的 制造"
@@ -165,7 +165,7 @@ BEFORE_SOMEBODY_IS = re.compile(
     _any("孩子? 女孩 男孩 妈妈? 母亲 女人 妇女 老人 老太太? 老头 爸爸? 父亲 大人 男人 家人 他 她")
     + rf"们?(?:可能|应该|好像|都|也)?是{IN_CLAUSE}{{0,4}}$"
 )
-BEFORE_THANKS = re.compile(_any("感谢 谢谢 多谢 致谢") + "$")
+BEFORE_THANKS = re.compile(_any("感谢 谢谢 多谢 致谢 已联系 联系了") + "$")
 BEFORE_WHO = re.compile(r"[谁](?:知道|曾|曾经|最近)?在?$")
 BEFORE_FROM = re.compile("[从由自]$")
 BEFORE_DESTINATION = re.compile(
@@ -220,6 +220,6 @@ EN_AFTER_ROAD = re.compile(
     r"(?:road|rd|street|st|avenue|ave|lu|jie|dajie|dadao|lane|square|park|hotel|restaurant|bridge)\b"
 )
 EN_AFTER_OTHER = re.compile(
-    r"\s(?:accent|kid|boy|girl|child|woman|man|people(?!'s)|dialect|police|time|duck|noodles?|fried|rice|hotpot|beer|dumplings?|daily|airlines|native"
+    r"\s(?:accent|kid|boy|girl|child|woman|man|people(?!'s)|dialect|police|times?|news|express|duck|noodles?|fried|rice|hotpot|beer|dumplings?|daily|airlines|native"
     r"|university(?!.{0,8}(?:gate|campus|station)))\b|[-\s]born\b"
 )

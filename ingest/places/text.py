@@ -54,8 +54,10 @@ CAPTION = 8
 """So many letters beside the place are still a caption of the photo (罗湖区东门老街，求扩散): it need not tell of anybody."""
 _MANY = "那里的|这样|那样|这种|那种|这类|那些|不少|很多|许多|多数|好多|太多|所有|每个"
 _REPORT = "流浪儿童|报道|电影|课题|论文|新闻|落网|破获|案件|嫌疑人|机构|联系方式|活动|志愿者队伍"
-_IN_GENERAL = re.compile(rf"(?:{_MANY})的?[^，,。！!？?\x00]{{0,6}}(?:孩|童|娃|乞)|{_REPORT}")
-_MAYBE_GENERAL = re.compile(f"{_MANY}|{_REPORT}")
+_CHAT = "天气[真很好太不]|好吃|美食|想念|怀念|祝福|旅游|开学|门票|半价|套餐|没有?(?:看|见|遇)[到见]?过"
+_IN_GENERAL = re.compile(rf"(?:{_MANY})的?[^，,。！!？?\x00]{{0,6}}(?:孩|童|娃|乞)|{_REPORT}|{_CHAT}")
+_MAYBE_GENERAL = re.compile(f"{_MANY}|{_REPORT}|{_CHAT}")
+_NOT_SEEN = re.compile("没有?(?:看|见|遇)[到见]?过")
 _SENTENCE_END = re.compile(r"[。!！?？\n]")
 SENTENCE = 60
 """Characters of a sentence read on either side of a name."""
@@ -200,7 +202,7 @@ def _decided(groups: list[Group], accepted: list[Mention], evidence: tuple[Evide
     if hedged:
         evidence = (*evidence, Evidence("text", best.adcode, MEDIUM, "the writer is not sure of the place"))
     general = _general(best, prose)
-    if general and not _SEEING.search(prose):
+    if general and not _SEEING.search(_NOT_SEEN.sub("", prose)):
         return Reading(None, (), NONE, (*evidence, Evidence("text", best.adcode, NONE, general)))
     doubt = (general or _doubt(best, prose)) if sure else ""
     if doubt:
@@ -216,7 +218,7 @@ def _doubt(best: Group, prose: str) -> str:
 
 
 def _general(best: Group, prose: str) -> str:
-    """The words by which a text speaks of children in general or of a report; empty where it has none."""
+    """The words by which a text speaks of children in general, of a report or of other things; empty where it has none."""
     if not _MAYBE_GENERAL.search(prose):
         return ""
     for mention in best.mentions:
@@ -224,7 +226,7 @@ def _general(best: Group, prose: str) -> str:
         after = _SENTENCE_END.split(prose[mention.end : mention.end + SENTENCE])[0]
         general = _IN_GENERAL.search(before + " " + after)
         if general:
-            return f"“{general.group()}”: the sentence may speak of children in general, not of one that was seen"
+            return f"“{general.group()}”: the sentence may not speak of a child that was seen there"
     return ""
 
 

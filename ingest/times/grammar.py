@@ -58,7 +58,7 @@ _WORDS = {
     r"|nov(?:ember)?|dec(?:ember)?)\.?",
     "EN_DAY": r"(?:mon(?:day)?|tue(?:s(?:day)?)?|wed(?:nesday)?|thu(?:rs(?:day)?)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?)",
     # A number of the month before these is a bus line, a building, an exit: 3号线, 12号楼, 6号出口.
-    "NOT_A_DAY": r"(?![线楼门院口店厅台馆街路车出仓桥站坑航检机库房铺棚摊公地码柜桌床位选球信候称牌文字个弄巷单栋厂矿井令以])",
+    "NOT_A_DAY": r"(?![线楼门院口店厅台馆街路车出仓桥站坑航检机库房铺棚摊公地码柜桌床位选球信候称牌文字个弄巷单栋厂矿井令以游])",
     # After these it is a house number: 中山路3号, A3号, 每3日.
     "NO_ADDRESS": r"(?<![\d.:/a-z路街道巷弄里村院园栋楼层室座段线组第之每])",
     # A decimal, a count or a measure, not a month and a day: 1.5米, 2.13元, 3-14岁.
