@@ -154,6 +154,8 @@ def _local_input(context: Context, value: datetime | None) -> str:
 
 @pass_context
 def _day(context: Context, value: date | None, form: str = "medium") -> str:
+    if isinstance(value, datetime):  # an instant's date is that of the campaign's clocks
+        value = value.astimezone(context["zone"]).date()
     return "" if value is None else format_date(value, form, locale=babel_locale(context["lang"]))
 
 
