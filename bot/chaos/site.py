@@ -67,6 +67,7 @@ class Site:
         self.folder = folder
         self.log = folder / "bot.log"
         self.config = folder / "config.yaml"
+        self.peace = folder / "peace.yaml"
         self.feed: list[Made] = []
         self.deaths: Counter[str] = Counter()
         self._chance = random.Random(seed)
@@ -97,8 +98,10 @@ class Site:
         self.world.add_account(OFFICIAL, "official", "示例罗湖公安", "demo_luohu", verified_type=1, x_verified_type="government")
         for key in ("anna", "boris", "chen"):
             self.world.add_account(key, "passer_by", f"路人{key}", f"passer_{key}")
-        chosen = settings(int(url.rpartition(":")[2])) | self._more_settings()
-        self.config.write_text(yaml.safe_dump(chosen, allow_unicode=True), encoding="utf-8")
+        port = int(url.rpartition(":")[2])
+        for path, timeout_s in ((self.config, 1.0), (self.peace, 20.0)):
+            chosen = settings(port, timeout_s) | self._more_settings()
+            path.write_text(yaml.safe_dump(chosen, allow_unicode=True), encoding="utf-8")
         with _PREPARING:
             self._prepare()
 
@@ -215,12 +218,13 @@ class Site:
 
     # --- the end ---------------------------------------------------------------------------------------------------
 
-    def settle(self, patience_s: float = 60.0) -> float:
-        """Let the bot live in peace until nothing is due. Returns the seconds that took.
+    def settle(self, patience_s: float = 120.0) -> float:
+        """Let the bot live in peace until nothing is due (without faults, and with a time-out that no load reaches:
+        it would open the breaker, which is a pause and no standstill). Returns the seconds that took.
 
         Raises:
-            ChaosError: nothing moved for ``patience_s``, or fifteen times that was not enough (on a machine under load a backlog
-                of a hundred posts takes minutes; a bot that stands still is found by the first of these).
+            ChaosError: nothing moved for ``patience_s``, or eight times that was not enough (on a machine under load a backlog of
+                a hundred posts takes minutes; a bot that stands still is found by the first of these).
         """
         began = time.monotonic()
         store = wiring.open_store(self._loaded())
@@ -231,7 +235,7 @@ class Site:
                     if (now := self._waiting(store)) != before:
                         before, moved = now, time.monotonic()
                     ticks = time.monotonic()
-                    late = ticks - moved > patience_s or ticks - began > 15 * patience_s
+                    late = ticks - moved > patience_s or ticks - began > 8 * patience_s
                     if late or any(bot.exitcode is not None for bot in lives):
                         raise ChaosError(f"the bot did not come to rest: {self._waiting(store)}; {self._last_words()}")
                     time.sleep(0.5)
@@ -243,7 +247,7 @@ class Site:
     @contextmanager
     def _in_peace(self) -> Iterator[list[ForkServerProcess]]:
         """One undisturbed life."""
-        bot = life.begin(self.config, self.log, "")
+        bot = life.begin(self.peace, self.log, "")
         try:
             yield [bot]
         finally:
@@ -284,10 +288,11 @@ def end(bot: ForkServerProcess, patience_s: float = 30.0) -> bool:
     return True
 
 
-def settings(port: int) -> dict[str, Any]:
+def settings(port: int, timeout_s: float = 1.0) -> dict[str, Any]:
     """config.yaml for a site: quick intervals, wide caps, the microblog at ``port``, and the engine of chaos rounds."""
     base = f"http://127.0.0.1:{port}"
-    on_both = {"enabled": True, "hashtags": [TAG], "photo_hosts": [f"127.0.0.1:{port}"], "poll_every_s": 1, "timeout_s": 1.0}
+    on_both = {"enabled": True, "hashtags": [TAG], "photo_hosts": [f"127.0.0.1:{port}"], "poll_every_s": 1}
+    on_both["timeout_s"] = timeout_s
     approval = {"reference": "local microblog, no real person", "date": datetime(2026, 1, 1).date()}  # noqa: DTZ001
     return {
         "models": {"engine": "colours"},
