@@ -114,6 +114,7 @@ class CapsSettings(Section):
     per_hour: int = Field(default=10, ge=0, description="Alerts that go out by themselves in any hour.")
     per_day: int = Field(default=50, ge=0, description="Alerts that go out by themselves in any 24 hours.")
     per_official_per_day: int = Field(default=5, ge=0, description="Mentions of one official in any 24 hours.")
+    answers_per_author_per_day: int = Field(default=20, ge=0, description="Answers to one account in any 24 hours.")
 
 
 def _checked_hours(value: tuple[int, int]) -> tuple[int, int]:

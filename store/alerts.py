@@ -17,7 +17,7 @@ from store import dialect
 from store.errors import BadInput, NotFound
 from store.model import AlertState, MessageKind, Outgoing
 from store.session import Due, DueKind, Tx
-from store.tables import alert_mentions, alerts
+from store.tables import alert_mentions, alerts, posts
 from store.tally import tally
 
 _S = AlertState
@@ -38,7 +38,8 @@ class NewAlert:
     """A message in its final text. One (platform, ``target_post_id``, kind, scope) is said at most once, ever.
 
     ``target_post_id`` is the post it is about ("" for a digest, whose ``scope`` then names its day and division).
-    ``state`` is READY, or HELD with a ``hold_reason`` for a person to release.
+    ``state`` is READY, or HELD with a ``hold_reason`` for a person to release. Of what is ready the lowest ``turn`` goes first:
+    0 for alerts, for an answer the number of answers its author was given lately, this one included.
     """
 
     platform: str
@@ -56,6 +57,7 @@ class NewAlert:
     state: AlertState = AlertState.READY
     hold_reason: str | None = None
     not_before: datetime | None = None
+    turn: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class Alert:
     decided_by: str | None
     created_at: datetime
     sent_at: datetime | None
+    turn: int
 
     @property
     def outgoing(self) -> Outgoing:
@@ -128,6 +131,7 @@ def propose(tx: Tx, new: NewAlert) -> int | None:
         state=new.state.value,
         hold_reason=new.hold_reason,
         not_before=new.not_before,
+        turn=new.turn,
         created_at=tx.now,
     )
     number = tx.execute(statement.returning(alerts.c.id)).scalar()
@@ -146,9 +150,10 @@ def propose(tx: Tx, new: NewAlert) -> int | None:
 
 
 def claim_next(tx: Tx, platform: str, now: datetime, lease_s: float) -> Alert | None:
-    """Take the oldest due message of a platform as ``sending``; leave the block (commit) BEFORE calling the platform.
+    """Take the next due message of a platform as ``sending``; leave the block (commit) BEFORE calling the platform.
 
-    One at a time: while another is being sent on this platform, None. Answers go before alerts only by age.
+    One at a time: while another is being sent on this platform, None. By turn, then by age: an alert waits behind no answer, and
+    an author's first answer behind nobody's second, however many posts of a flood are to be answered.
     """
     dialect.serialise(tx.connection, f"send:{platform}")
     busy = select(alerts.c.id).where(alerts.c.platform == platform, alerts.c.state == _S.SENDING.value)
@@ -158,7 +163,7 @@ def claim_next(tx: Tx, platform: str, now: datetime, lease_s: float) -> Alert | 
     waiting = (
         select(alerts.c.id)
         .where(alerts.c.platform == platform, alerts.c.state == _S.READY.value, due)
-        .order_by(alerts.c.id)
+        .order_by(alerts.c.turn, alerts.c.id)
         .limit(1)
     )
     number = tx.execute(waiting).scalar()
@@ -360,6 +365,21 @@ def sent_since(tx: Tx, platform: str, kind: MessageKind | None, since: datetime)
 def decided_since(tx: Tx, kind: MessageKind, since: datetime) -> int:
     """How many messages of a kind were put into the outbox since then, on all platforms, whatever became of them."""
     query = select(func.count()).select_from(alerts).where(alerts.c.kind == kind.value, alerts.c.created_at >= since)
+    return int(tx.execute(query).scalar_one())
+
+
+def answers_since(tx: Tx, platform: str, author_id: str, since: datetime) -> int:
+    """How many answers were put into the outbox since then to posts of one account, whatever became of them."""
+    query = (
+        select(func.count())
+        .select_from(posts.join(alerts, (alerts.c.platform == posts.c.platform) & (alerts.c.target_post_id == posts.c.post_id)))
+        .where(
+            posts.c.platform == platform,
+            posts.c.author_id == author_id,
+            alerts.c.kind == MessageKind.ANSWER.value,
+            alerts.c.created_at >= since,
+        )
+    )
     return int(tx.execute(query).scalar_one())
 
 

@@ -29,6 +29,7 @@ class Policy:
     cap_day: int
     cap_official_day: int
     quiet_now: bool = False
+    cap_author_day: int = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class Situation:
     sent_last_hour: int = 0
     sent_last_day: int = 0
     mentions_last_day: Mapping[int, int] = field(default_factory=dict)
+    answers_last_day: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,8 @@ def _no_answer(s: Situation, policy: Policy) -> str:
         return "a post from before the first start"
     if s.thread_answered:
         return "this conversation was answered before"
+    if s.answers_last_day >= policy.cap_author_day and not s.opt_out_request:
+        return f"this account was given {s.answers_last_day} answers in the last 24 hours (cap {policy.cap_author_day})"
     if s.now - s.posted_at > policy.answer_max_age:
         return "the post is too old to be answered"
     if s.photos == 0 and not s.summons:

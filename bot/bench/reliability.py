@@ -13,7 +13,7 @@ from pathlib import Path
 from PIL import Image
 
 from bot.bench.base import Figure, Result
-from bot.bench.flood import delay_in_rounds
+from bot.bench.flood import answered_behind, delay_in_rounds, figures_of
 from bot.chaos.pictures import BROKEN, photo
 from bot.chaos.run import run as chaos
 from ingest.photo import Decoder
@@ -58,7 +58,12 @@ def _chaos(folder: Path, rounds: int) -> list[Figure]:
 
 def _flood(folder: Path, count: int) -> list[Figure]:
     delay = delay_in_rounds(folder, posts_count=count, accounts=50, batch=50)
-    return [Figure(f"honest post behind {count:,} of 50 accounts", delay, "rounds", better="lower", promised="2")]
+    live = folder / "live"
+    live.mkdir()
+    return [
+        Figure(f"honest post behind {count:,} of 50 accounts", delay, "rounds", better="lower", promised="2"),
+        *figures_of(answered_behind(live, posts_count=count, accounts=50), count),
+    ]
 
 
 def _restore(folder: Path, count: int) -> list[Figure]:

@@ -62,6 +62,7 @@ def policy(bot: Bot) -> Policy:
         cap_hour=settings.caps.per_hour,
         cap_day=settings.caps.per_day,
         cap_official_day=settings.caps.per_official_per_day,
+        cap_author_day=settings.caps.answers_per_author_per_day,
         quiet_now=in_quiet_hours(bot),
     )
 
@@ -114,6 +115,7 @@ def gather(tx: Tx, bot: Bot, seat: PlatformSeat, stored: StoredPost, post: Post,
         sent_last_hour=alerts.sent_since(tx, post.platform, MessageKind.ALERT, hour),
         sent_last_day=alerts.sent_since(tx, post.platform, MessageKind.ALERT, day),
         mentions_last_day={account.id: alerts.mentions_since(tx, account.id, day) for account in accounts},
+        answers_last_day=alerts.answers_since(tx, post.platform, post.author.id, day),
     )
 
 
@@ -205,7 +207,8 @@ def _store(
     lead_ids = _open_leads(tx, stored, sighting, decision)
     ref = sighting.ref if sighting is not None else "N-" + "".join(secrets.choice(ALPHABET) for _ in range(5))
     if decision.answer is not None:
-        _propose_answer(tx, bot, seat, stored, sighting, ref, decision.answer)
+        turn = 1 + situation.answers_last_day
+        _propose_answer(tx, bot, seat, stored, sighting, ref, decision.answer, turn)
     if decision.alert is not None and sighting is not None:
         _propose_alert(tx, bot, seat, stored, sighting, decision.alert, lead_ids, situation)
 
@@ -223,7 +226,7 @@ def _open_leads(tx: Tx, stored: StoredPost, sighting: Sighting | None, decision:
 
 
 def _propose_answer(
-    tx: Tx, bot: Bot, seat: PlatformSeat, stored: StoredPost, sighting: Sighting | None, ref: str, answer: Answer
+    tx: Tx, bot: Bot, seat: PlatformSeat, stored: StoredPost, sighting: Sighting | None, ref: str, answer: Answer, turn: int
 ) -> None:
     post = stored.post
     assert post is not None  # alert() returned before for a malformed one
@@ -250,6 +253,7 @@ def _propose_answer(
             reply_to_id=post.id,
             thread_id=post.thread_id,
             sighting_id=None if sighting is None else sighting.id,
+            turn=turn,
         ),
     )
 

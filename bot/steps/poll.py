@@ -71,6 +71,8 @@ def poll(bot: Bot, seat: PlatformSeat, stream: Stream) -> Polled:
         state = posts.stream_state(tx, stream)
     reading = _Reading(bot, seat, stream, state)
     try:
+        if reading.resumed and seat.settings.max_pages > 1:
+            reading.fresh_page()
         while reading.pages < seat.settings.max_pages and not bot.stopping.is_set():
             last = reading.one_page()
             seat.breaker = seat.breaker.after(None, bot.clock())
@@ -105,44 +107,55 @@ class _Reading:
         self.resumed = chain is not None
         self.pages = self._new = self._known = self._failed = 0
 
+    def fresh_page(self) -> None:
+        """Read and store the newest page while a long chain is being read: behind a flood of thousands, what was posted since
+        is stored at once and not when the chain has come to its end. Cursor and chain stay: the next chain reads it again."""
+        page = self._read(self._head, None)
+        self._store(page, None, self._state.chain)
+
     def one_page(self) -> bool:
         """Read and store one page. True when it was the last of the chain."""
         rules = self._seat.platform.rules
-        not_before = self._state.started_at - timedelta(hours=self._seat.settings.backfill_hours)
-        page = self._seat.platform.read(self._stream, self._since, self._token, not_before)
+        page = self._read(self._since, self._token)
         if page.next is not None and page.next == self._token:
             raise BadResponse(f"{self._stream.key}: the next page is this page again; stopped, to read it anew next time")
         if self._head is None:
             self._head = _newest(page, self._since, rules)
         last = page.next is None
-        # Platforms tell time to the second: a post of the very second of the first start is not an old one.
-        first_start = self._state.started_at.replace(microsecond=0)
-        chain = None if last else posts.Chain(self._head, page.next, self._since)
         if page.truncated:
             log.warning("the platform gives no older posts", stream=self._stream.key, since=self._since)
+        self._store(page, self._head if last else None, None if last else posts.Chain(self._head, page.next, self._since))
+        self._token = page.next
+        return last
+
+    def _read(self, since: str | None, token: str | None) -> Page:
+        not_before = self._state.started_at - timedelta(hours=self._seat.settings.backfill_hours)
+        return self._seat.platform.read(self._stream, since, token, not_before)
+
+    def _store(self, page: Page, cursor: str | None, chain: posts.Chain | None) -> None:
+        # Platforms tell time to the second: a post of the very second of the first start is not an old one.
+        first_start = self._state.started_at.replace(microsecond=0)
         with self._bot.store.write("poll.page") as tx:
             present = posts.stream_state(tx, self._stream)
             if (present.cursor, present.chain) != self._stands:
                 raise Moved("another poller read this stream meanwhile; it goes on, this one stops")
-            self._stands = (self._head if last else present.cursor, chain)
+            self._stands = (present.cursor if cursor is None else cursor, chain)
             stored = posts.save_page(
                 tx,
                 self._stream,
-                _oldest_first(page.posts, rules),
+                _oldest_first(page.posts, self._seat.platform.rules),
                 now=tx.now,
                 silent=lambda post: post.posted_at < first_start,
-                cursor=self._head if last else None,
+                cursor=cursor,
                 chain=chain,
             )
         for post in page.posts if stored.new else ():
             if isinstance(post, Post):
                 log.debug("read", stream=self._stream.key, trace=trace_of(post.platform, post.id))
-        self._token = page.next
         self.pages += 1
         self._new += len(stored.new)
         self._known += stored.known
         self._failed += stored.failed
-        return last
 
     def result(self, outcome: str, error: str = "", *, unfinished: bool = False) -> Polled:
         counted = (self.pages, self._new, self._known, self._failed)

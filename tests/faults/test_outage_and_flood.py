@@ -9,8 +9,8 @@ import pytest
 
 from bot.alerts import brake, decide, deliver, digest
 from bot.bench.flood import delay_in_rounds
-from bot.microblog.model import Side
-from bot.pipeline import run_round
+from bot.microblog.model import Role, Side
+from bot.pipeline import run_round, work
 from bot.settings import load_settings
 from bot.steps.poll import poll_all
 from bot.watch import Watch
@@ -25,7 +25,8 @@ ZONE = ZoneInfo("Asia/Shanghai")
 def test_five_hundred_posts_of_an_outage_are_each_read_once_and_old_ones_are_not_answered(
     tools, settings_file, microblog, clock, environment_of
 ) -> None:
-    """Eleven pages of fifty (max_id is inclusive, so each repeats one) over two polls of at most six: 500 posts stored once.
+    """Eleven pages of fifty (max_id is inclusive, so each repeats one) over two polls of at most six, the second of which begins
+    with the newest page: 500 posts stored once.
     Those past the age limit get no answer, late ones an apology."""
     changes = {"platforms": {"weibo": {"max_pages": 6, "read_hashtag": False}}, "alerts": {"answer_max_age_hours": 24}}
     with tools.opened(load_settings(settings_file(microblog, changes), environ=environment_of(microblog))) as bot:
@@ -36,7 +37,7 @@ def test_five_hundred_posts_of_an_outage_are_each_read_once_and_old_ones_are_not
             moment = clock() - timedelta(hours=hours) + timedelta(seconds=number / 10)
             microblog.world.add_post(Side.WEIBO, "anna", f"@随手拍助手 {number}", posted_at=moment)
         polled = [poll_all(bot) for _ in range(2)]
-        assert [sum(p.pages for p in each if p.stream == "weibo:mentions") for each in polled] == [6, 5]
+        assert [sum(p.pages for p in each if p.stream == "weibo:mentions") for each in polled] == [6, 6]
         poll_all(bot)
         with bot.store.read() as tx:
             assert sum(posts.counts(tx).values()) == 500
@@ -175,6 +176,77 @@ def test_the_brake_follows_the_expected_rate(photos, one_in, multiple, at_least,
 def test_a_flood_delays_an_honest_post_by_two_rounds_at_most(tmp_path) -> None:
     """1,000 posts of 20 accounts are waiting when an honest account posts: two rounds of work later it has had its turn."""
     assert delay_in_rounds(tmp_path, posts_count=1000, accounts=20, batch=50) <= 2
+
+
+def test_an_honest_post_is_answered_while_a_flood_is_still_being_read(
+    tools, settings_file, microblog, clock, environment_of
+) -> None:
+    """600 posts of 20 accounts, 200 of them a poll, then an honest one: it is stored with the next poll, not when the flood
+    end; and its answer goes out after one answer to each account at most, though each is owed many."""
+    changes = {"platforms": {"weibo": {"max_pages": 4, "read_hashtag": False}}}
+    with tools.opened(load_settings(settings_file(microblog, changes), environ=environment_of(microblog))) as bot:
+        run_round(bot)
+        for number in range(20):
+            microblog.world.add_account(f"junk-{number}", Role.PASSER_BY, f"灌水{number}", f"junk_{number}")
+        for number in range(600):
+            microblog.world.add_post(Side.WEIBO, f"junk-{number % 20}", f"@随手拍助手 顶 {number}")
+        poll_all(bot)
+        work(bot)
+        honest = str(microblog.world.add_post(Side.WEIBO, "anna", "@随手拍助手 刚刚在深圳市罗湖区").id)
+        poll_all(bot)
+        with bot.store.read() as tx:
+            assert posts.find(tx, "weibo", honest) is not None
+            assert posts.stream_state(tx, Stream("weibo", StreamKind.MENTIONS)).chain is not None
+        work(bot)
+        with bot.store.read() as tx:
+            assert alerts.counts(tx)[AlertState.READY] > 200
+        deliver.deliver(bot, bot.seats["weibo"], limit=21)
+        assert len(microblog.world.ledger.said_to(honest)) == 1
+        for _ in range(4):
+            poll_all(bot)
+        with bot.store.read() as tx:
+            assert sum(posts.counts(tx).values()) == 601
+
+
+def test_an_alert_waits_behind_no_answer_and_a_first_answer_behind_no_second(store_of_messages) -> None:
+    """The outbox's order: the alert, each account's first answer, then the second ones; within a turn by age."""
+    propose, next_target = store_of_messages
+    for number, (kind, turn) in enumerate([("answer", 1), ("answer", 2), ("answer", 3), ("answer", 1), ("alert", 0)]):
+        propose(str(number), MessageKind(kind), turn)
+    assert [next_target() for _ in range(5)] == ["4", "0", "3", "1", "2"]
+
+
+def test_an_account_is_answered_so_often_a_day_and_no_more(tools, settings_file, microblog, clock, environment_of) -> None:
+    """The third post of a day is stored and decided, and not answered; a day later the account is answered again."""
+    changes = {"alerts": {"caps": {"answers_per_author_per_day": 2}}}
+    with tools.opened(load_settings(settings_file(microblog, changes), environ=environment_of(microblog))) as bot:
+        run_round(bot)
+        for number in range(4):
+            microblog.world.add_post(Side.WEIBO, "anna", f"@随手拍助手 {number}")
+            tools.settle(bot)
+        assert len(microblog.world.ledger.publications) == 2
+        clock.forward(hours=25)
+        microblog.world.add_post(Side.WEIBO, "anna", "@随手拍助手 5")
+        tools.settle(bot)
+        assert len(microblog.world.ledger.publications) == 3
+
+
+@pytest.fixture
+def store_of_messages(begun):
+    """Puts a message into the outbox, and says whose turn it is (sending it)."""
+
+    def propose(target: str, kind: MessageKind, turn: int) -> None:
+        with begun.bot.store.write() as tx:
+            alerts.propose(tx, NewAlert("weibo", target, kind, f"S-{target}", target, turn=turn))
+
+    def next_target() -> str:
+        with begun.bot.store.write() as tx:
+            claimed = alerts.claim_next(tx, "weibo", tx.now, 60)
+            assert claimed is not None
+            alerts.record_sent(tx, claimed.id, claimed.attempt, "1")
+            return claimed.target_post_id
+
+    return propose, next_target
 
 
 def test_a_thread_is_answered_once_and_words_of_a_post_are_never_repeated(begun, said) -> None:
