@@ -149,7 +149,7 @@ def _fetch_one(bot: Bot, seat: PlatformSeat, picture: StoredMedia) -> None:
             media.defer(tx, picture.id, str(error), tx.now)
         raise
     bot.files.put(data)
-    with bot.store.write("photo.stored") as tx:
+    with bot.store.write("photo.stored", beside=True) as tx:
         kept = photos.save(
             tx,
             sha256=photo.sha256,

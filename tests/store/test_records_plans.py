@@ -1,4 +1,7 @@
-"""The console's queries about sightings, cases, families and replies follow indexes: their cost does not grow with the store."""
+"""The console's queries about sightings, cases, families and replies follow indexes: their cost does not grow with the store.
+
+On SQLite alone, for the reason that test_query_plans.py gives.
+"""
 
 from __future__ import annotations
 

@@ -25,6 +25,8 @@ from store import tables
 from store.errors import StoreError
 from store.figures import Count, counts
 
+pytestmark = pytest.mark.on_both
+
 NOW = datetime(2026, 11, 20, 4, tzinfo=UTC)
 
 

@@ -17,6 +17,8 @@ from store.cases import CaseFields
 from store.errors import BadInput
 from store.model import AlertState, CaseState, LeadState
 
+pytestmark = pytest.mark.on_both
+
 FORM = {"name": "Kim Example", "sex": "female", "missing_on": "2026-01-10", "police_report_number": "T-1"}
 
 

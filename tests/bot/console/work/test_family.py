@@ -16,6 +16,8 @@ from store.families import FaceNote
 from store.model import LeadState
 from store.sightings import SightingState
 
+pytestmark = pytest.mark.on_both
+
 SECRETS = (
     "SECRETCAM",
     "22.54",

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from bot.console.parts import Role
 from store import audit, cases, leads, posts, replies
 from store.leads import RecordKind
 from store.model import LeadState
 from store.replies import NewReply, ReplyState
+
+pytestmark = pytest.mark.on_both
 
 
 def test_the_list_and_a_lead_are_shown_to_staff_alone(world, as_role, stranger) -> None:

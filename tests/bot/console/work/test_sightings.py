@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bot.console import chinamap
 from bot.console.counted import months_before
 from bot.console.parts import Role
 from store import audit, families, recognition, sightings
 from store.model import When, Where
 from store.sightings import SightingState
+
+pytestmark = pytest.mark.on_both
 
 
 def test_search_narrows_by_place_source_and_state(world, as_role, see) -> None:
