@@ -4,6 +4,7 @@
 #   ./run.sh test [ARGS]       ruff, mypy, import contracts, pytest in random order (ARGS go to pytest)
 #   ./run.sh check             the same without pytest
 #   ./run.sh bench [NAME]      measurements, as ratios against a yardstick taken in the same run
+#   ./run.sh simulate ...      a synthetic campaign through the real pipeline: lag, queue, cost as a plot
 #   ./run.sh chaos [--rounds N]  the real bot killed N times, and an auditor who compares its memory with what was said
 #   ./run.sh screenshots       a picture of every console page over the demo's data, into docs/pictures
 #   ./run.sh run               the scheduler, with config.yaml
@@ -87,7 +88,7 @@ case "$word" in
     ;;
   chaos) exec "$py" -m bot.chaos "$@" ;;
   help | -h | --help)
-    sed -n '2,11s/^# \{0,1\}//p' "$here/run.sh"
+    sed -n '2,12s/^# \{0,1\}//p' "$here/run.sh"
     exec "$venv/bin/suishoupai" --help
     ;;
   *) exec "$venv/bin/suishoupai" "$word" "$@" ;;

@@ -19,6 +19,7 @@ from bot.commands import (
     postgres,
     screenshots,
     sightings,
+    simulate,
     store,
     supply,
     tracks,
@@ -40,7 +41,7 @@ def build() -> typer.Typer:
         rich_markup_mode="markdown",
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for module in (live, doctor, calibrate, extract, keeping, console, screenshots, worker):
+    for module in (live, doctor, calibrate, extract, keeping, console, screenshots, simulate, worker):
         module.register(app)
     for name, module in (
         ("cases", cases),

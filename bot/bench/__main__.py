@@ -16,6 +16,9 @@ from bot.bench.base import Result
 from bot.commands.common import err, out, table
 
 _NOT_BENCHES = frozenset({"base", "__main__"})
+KEPT = Path(__file__).parents[2] / "docs" / "benchmarks" / "ratios.json"
+"""The ratios of the last kept run (``--save``), quick sizes."""
+TOLERANCE = 0.5
 
 
 def names() -> list[str]:
@@ -30,13 +33,14 @@ def main() -> int:
     parser.add_argument("--full", action="store_true", help="larger sizes; minutes instead of seconds")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--save", type=Path, metavar="FILE", help="keep the figures in FILE")
-    parser.add_argument("--compare", type=Path, metavar="FILE", help="hold the ratios against those kept in FILE")
+    words = f"hold the ratios against those kept in FILE ({KEPT.relative_to(KEPT.parents[2])} where none is named)"
+    parser.add_argument("--compare", type=Path, nargs="?", const=KEPT, metavar="FILE", help=words)
     options = parser.parse_args()
     unknown = sorted(set(options.names) - set(names()))
     if unknown:
         parser.error(f"no bench {', '.join(unknown)}; there are: {', '.join(names())}")
     results = []
-    for name in options.names or names():
+    for name in options.names or (_held(options.compare) if options.compare else names()):
         err.print(f"bench {name} ...", markup=False)
         module = importlib.import_module(f"bot.bench.{name}")
         results.append(module.run(quick=not options.full))
@@ -68,20 +72,35 @@ def show(result: Result) -> None:
 
 
 def compare(results: list[Result], path: Path) -> int:
-    """Hold ratios against an earlier run's; a ratio at half of what it was (or twice, where lower is better) is a finding."""
-    kept = json.loads(path.read_text(encoding="utf-8"))
-    before = {(r["name"], f["name"]): f["ratio"] for r in kept for f in r["figures"] if f["ratio"]}
-    worse = []
-    for result in results:
-        for figure in result.figures:
-            old = before.get((result.name, figure.name))
-            if old and figure.ratio:
-                change = figure.ratio / old if figure.better == "higher" else old / figure.ratio
-                if change < 0.5:
-                    worse.append(f"{result.name}: {figure.name}: {figure.ratio:.2f}, was {old:.2f}")
-    for line in worse:
-        err.print(line, markup=False, style="red")
+    """Hold ratios against an earlier run's and print what moved beyond the tolerance. 1 where a ratio fell to half of what it was
+    (or doubled, where lower is better), or is not there any more; 0 otherwise, also where one became twice as good."""
+    measured = {(result.name, figure.name): figure for result in results for figure in result.figures if figure.ratio}
+    asked = {result.name for result in results}
+    worse = False
+    for (bench, name), old in _kept_ratios(path).items():
+        if bench not in asked:
+            continue
+        figure = measured.get((bench, name))
+        if figure is None or figure.ratio is None:
+            err.print(f"worse: {bench}: {name}: not measured any more, was {old:.2f}", markup=False, style="red")
+            worse = True
+            continue
+        change = figure.ratio / old if figure.better == "higher" else old / figure.ratio
+        if not TOLERANCE <= change <= 1 / TOLERANCE:
+            word, style = ("worse", "red") if change < 1 else ("better", "green")
+            err.print(f"{word}: {bench}: {name}: {figure.ratio:.2f}, was {old:.2f}", markup=False, style=style)
+            worse = worse or change < 1
     return 1 if worse else 0
+
+
+def _kept_ratios(path: Path) -> dict[tuple[str, str], float]:
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    return {(bench["name"], one["name"]): one["ratio"] for bench in kept for one in bench["figures"] if one["ratio"]}
+
+
+def _held(path: Path) -> list[str]:
+    """The benches that an earlier run holds ratios of."""
+    return sorted({bench for bench, _ in _kept_ratios(path)})
 
 
 if __name__ == "__main__":

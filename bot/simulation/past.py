@@ -98,11 +98,12 @@ def add_cases(store: Store, first: int, last: int, at: datetime) -> None:
                 bulk.add(tx, table, [row[table] for row in rows])
 
 
-_CASE_PHOTOS_FROM = 1 << 30
+_CASE_PHOTOS_APART = 1 << 32
+"""So far apart lie the photo rows of two cases: what the bot stores in between gets numbers of its own."""
 
 
 def _case(n: int, at: datetime, vault: Vault) -> Iterator[tuple[str, dict[str, Any]]]:
-    pack, photo = VectorEngine.pack_sha256, _CASE_PHOTOS_FROM + n
+    pack, photo = VectorEngine.pack_sha256, _CASE_PHOTOS_APART * n
     yield "cases", {
         "id": n, "ref": f"C-P{n:06d}", "name": f"示例{n}", "contacts": [], "police_report_number": f"SIM-{n}",
         "registered_by": "simulation", "registered_at": at, "verified_by": "second person", "verified_at": at,

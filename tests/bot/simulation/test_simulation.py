@@ -1,17 +1,23 @@
 """The simulated campaign: its posts, photos and faces are what the real pipeline takes them for."""
 
+import json
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 import cv2
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from bot.__main__ import build
 from bot.pipeline import run_round
 from bot.simulation import past, pictures
 from bot.simulation.campaign import Campaign, Shape
 from bot.simulation.engine import VectorEngine, vector_of
+from bot.simulation.run import Pace, Sample, play
 from bot.simulation.site import open_site, open_store
 from store import alerts, cases, leads, posts
+from store.errors import BadInput
 from store.model import AlertState, LeadState
 from store.posts import Step
 
@@ -64,3 +70,38 @@ def test_the_real_pipeline_works_through_it(tmp_path) -> None:
     assert said[AlertState.SENT] > 100 + 15
     assert found[LeadState.NEW] >= 4
     assert any("@示例公安" in message.text for _, message in site.platform.said)
+
+
+def test_the_command_plays_an_evening_and_draws_it(tmp_path) -> None:
+    """Lag, queue and cost come as JSON and as a plot; a database that holds something already is refused."""
+    small = ["--posts-per-day", "20000", "--cases", "5", "--posts", "20"]
+    arguments = ["simulate", *small, "--plot", str(tmp_path / "p.png"), "--json"]
+    done = CliRunner().invoke(build(), arguments)
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert told["posts"] >= 20
+    assert told["failed"] == 0
+    assert told["samples"][0]["stood_for_ms"] > 0
+    assert all(sample["lag_s"] >= 0 for sample in told["samples"])
+    assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
+    url = f"sqlite:///{tmp_path / 'full.sqlite'}"
+    with open_store(url, lambda: START) as store:
+        past.add_cases(store, 1, 1, START)
+    refused = CliRunner().invoke(build(), ["simulate", "--store", url])
+    assert isinstance(refused.exception, BadInput)
+
+
+def test_a_slow_engine_makes_the_queue_grow(tmp_path) -> None:
+    """Where a photo takes longer than the next one is away, posts pile up and the lag grows; where not, they do not."""
+
+    def last(engine_s: float) -> Sample:
+        with ExitStack() as stack:
+            pace = Pace(engine_s=engine_s, network_s=0.0, most_posts=60)
+            folder = tmp_path / str(engine_s)
+            folder.mkdir()
+            opened = lambda clock: stack.enter_context(open_store(f"sqlite:///{folder / 's.sqlite'}", clock))  # noqa: E731
+            return play(opened, folder, Campaign(Shape(60_000, 3), START), pace).samples[-1]
+
+    slow, quick = last(20.0), last(0.0)
+    assert slow.waiting > 3 * quick.waiting
+    assert slow.lag_s > 2 * quick.lag_s
