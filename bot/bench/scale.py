@@ -10,7 +10,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,12 +21,13 @@ from bot.alerts.deliver import deliver_all
 from bot.bench import _paper
 from bot.bench.base import Figure, Result
 from bot.commands.common import err
+from bot.faces import FaceBook
 from bot.pipeline import work
 from bot.simulation import past
 from bot.simulation.campaign import Campaign, Shape
 from bot.simulation.site import Site, open_site, open_store
 from bot.steps.poll import poll_all
-from matcher.gallery import Gallery
+from bot.steps.tracks import TrackBook
 from store.session import Store
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -47,10 +48,10 @@ class Cost:
 
 
 def run(quick: bool) -> Result:
-    """Quick: up to 10,000 posts and 10,000 cases, some 30 s. Full: a million posts and 100,000 cases, some ten minutes of a
+    """Quick: up to 10,000 posts and 1,000 cases, some 30 s. Full: a million posts and 100,000 cases, some ten minutes of a
     quiet machine, and a page; ``python -m bot.bench.scale --posts N --cases N`` stops earlier."""
     if quick:
-        return _run(10_000, 10_000, sample=60)
+        return _run(10_000, 1_000, sample=40)
     return _run(1_000_000, 100_000, sample=200, command="./run.sh bench scale --full")
 
 
@@ -64,6 +65,7 @@ def _run(most_posts: int, most_cases: int, sample: int, command: str = "") -> Re
     first = by_posts[0]
     figures.append(Figure("posts through one process, engine excluded", 1000 / first.wall_ms, "posts/s"))
     figures.append(Figure("first round with the largest store", max(c.start_s for c in by_posts), "s", better="lower"))
+    figures.append(Figure("rows and indexes of a post", _bytes_a_post(), "bytes", better="lower"))
     missing = ("more than one worker on PostgreSQL, and with a simulated network: not measured by this bench",)
     return Result("scale", tuple(figures), missing)
 
@@ -89,6 +91,17 @@ def growth(posts: list[int], cases: list[int], sample: int) -> list[Cost]:
             found.append(cost)
             err.print(f"  {cost.posts:,} posts, {cost.cases:,} cases: {cost.cpu_ms:.1f} ms", markup=False)
     return found
+
+
+def _bytes_a_post(count: int = 2_000) -> float:
+    """What a post with a photo, a face, a track, a sighting and an answer takes in an SQLite file."""
+    with tempfile.TemporaryDirectory() as folder, open_store(f"sqlite:///{Path(folder) / 's.sqlite'}", lambda: START) as store:
+        path, sizes = Path(folder) / "s.sqlite", []
+        for last in (0, count):
+            past.add_posts(store, Campaign(Shape(100_000, 0), START), 1, last)
+            store.checkpoint()
+            sizes.append(path.stat().st_size)
+    return (sizes[1] - sizes[0]) / count
 
 
 def _measure(
@@ -122,21 +135,24 @@ def _go(site: Site) -> int:
 
 @contextmanager
 def _searches() -> Iterator[list[float]]:
-    """Processor seconds spent in exact search within the block, in a list of one."""
-    spent, search = [0.0], Gallery.search
+    """Processor seconds spent in searching cases and tracks (normalising scores included) within the block, in a list of one."""
+    spent = [0.0]
+    with ExitStack() as stack:
+        for owner, name in ((FaceBook, "search"), (TrackBook, "_near")):
+            stack.callback(setattr, owner, name, getattr(owner, name))
+            setattr(owner, name, _timed(getattr(owner, name), spent))
+        yield spent
 
-    def timed(self: Gallery, *args: Any, **more: Any) -> Any:
+
+def _timed(work: Callable[..., Any], spent: list[float]) -> Callable[..., Any]:
+    def timed(*args: Any, **more: Any) -> Any:
         began = time.process_time()
         try:
-            return search(self, *args, **more)
+            return work(*args, **more)
         finally:
             spent[0] += time.process_time() - began
 
-    setattr(Gallery, "search", timed)  # noqa: B010 - for the length of the measurement
-    try:
-        yield spent
-    finally:
-        setattr(Gallery, "search", search)  # noqa: B010
+    return timed
 
 
 def _figures(costs: list[Cost], what: str) -> list[Figure]:
