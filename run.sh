@@ -6,6 +6,7 @@
 #   ./run.sh bench [NAME]      measurements, as ratios against a yardstick taken in the same run
 #   ./run.sh simulate ...      a synthetic campaign through the real pipeline: lag, queue, cost as a plot
 #   ./run.sh chaos [--rounds N]  the real bot killed N times, and an auditor who compares its memory with what was said
+#   ./run.sh fuzz [--seconds N]  coverage-guided fuzzing of every parser that reads what strangers send
 #   ./run.sh screenshots       a picture of every console page over the demo's data, into docs/pictures
 #   ./run.sh run               the scheduler, with config.yaml
 #   ./run.sh ANYTHING ELSE     handed to the command line: ./run.sh cases list
@@ -87,6 +88,11 @@ case "$word" in
     exec "$py" -m bot.bench "$@"
     ;;
   chaos) exec "$py" -m bot.chaos "$@" ;;
+  fuzz)
+    # Where it has no wheel the command says so and ends well.
+    "$py" -m pip install --quiet --disable-pip-version-check --only-binary :all: -r "$here/requirements-fuzz.txt" >&2 || true
+    exec "$py" -m bot.fuzz "$@"
+    ;;
   help | -h | --help)
     sed -n '2,12s/^# \{0,1\}//p' "$here/run.sh"
     exec "$venv/bin/suishoupai" --help

@@ -49,7 +49,7 @@ def test_exit_codes_are_the_same_everywhere() -> None:
 
 def test_every_command_of_the_readme_is_there() -> None:
     """Each ./run.sh line can be typed."""
-    own = {"demo", "test", "check", "bench", "chaos", "run"}
+    own = {"demo", "test", "check", "bench", "chaos", "fuzz", "run"}
     root = get_command(build())
     for words in re.findall(r"\./run\.sh ([a-z][a-z -]*)", README):
         command = root

@@ -50,7 +50,7 @@ def load_mapping(data: bytes) -> ColumnMap:
     """
     try:
         values = yaml.safe_load(data.decode("utf-8-sig"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # YAML's own numbers and dates raise ValueError
         raise BadInput(f"the mapping cannot be read: {str(error)[:200]}", mend="give YAML in UTF-8") from error
     columns = values.get("columns") if isinstance(values, dict) else None
     if not isinstance(columns, dict) or not all(isinstance(v, str) for v in columns.values()):

@@ -68,9 +68,12 @@ def read_mail(raw: bytes, arrived_at: datetime) -> Mail:
     """Read one mail (RFC 5322, MIME). ``arrived_at`` is the server's time, within which the sender's own is believed.
 
     Raises:
-        ValueError: it has no sender's address.
+        ValueError: it has no sender's address, or holds mails within mails without end.
     """
-    message = message_from_bytes(raw, policy=policy.compat32)
+    try:
+        message = message_from_bytes(raw, policy=policy.compat32)
+    except RecursionError:
+        raise ValueError("mails within mails, too deep to be read") from None
     sender = address(header(message, "From"))
     if not sender:
         raise ValueError("the mail names no sender's address")
@@ -101,7 +104,10 @@ def mail_id(message: Message) -> str:
 
 def address(value: str) -> str:
     """The bare address of a From or To value, in lower case; empty where there is none."""
-    found = parseaddr(value)[1].strip()
+    try:
+        found = parseaddr(value)[1].strip()
+    except RecursionError:  # comments within comments within comments
+        return ""
     return found.lower() if _ADDRESS.fullmatch(found) else ""
 
 
