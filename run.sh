@@ -67,6 +67,16 @@ yardsticks() {
     echo "some yardsticks could not be installed; their ratios are left out" >&2
 }
 
+# DeepFace and face_recognition in an environment of their own: TensorFlow and its like have no place in ours.
+rivals() {
+  local own="$here/.venv-rivals"
+  [ -x "$own/bin/python" ] || "$(find_python bench)" -m venv "$own"
+  # face_recognition asks for dlib's source, which takes ten minutes to compile; dlib-bin is the same, built.
+  { "$own/bin/python" -m pip install --quiet --disable-pip-version-check -r "$here/requirements-rivals.txt" &&
+    "$own/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps face-recognition==1.3.0; } >&2 ||
+    echo "the rivals could not be installed; their ratios are left out" >&2
+}
+
 word=${1:-help}
 [ $# -gt 0 ] && shift
 cd "$here"
@@ -85,6 +95,7 @@ case "$word" in
     ;;
   bench)
     yardsticks
+    case " $* " in *" --rivals "*) rivals "$@" ;; esac
     exec "$py" -m bot.bench "$@"
     ;;
   chaos) exec "$py" -m bot.chaos "$@" ;;

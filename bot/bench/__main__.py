@@ -35,6 +35,9 @@ def main() -> int:
     parser.add_argument("--save", type=Path, metavar="FILE", help="keep the figures in FILE")
     words = f"hold the ratios against those kept in FILE ({KEPT.relative_to(KEPT.parents[2])} where none is named)"
     parser.add_argument("--compare", type=Path, nargs="?", const=KEPT, metavar="FILE", help=words)
+    parser.add_argument(
+        "--rivals", action="store_true", help="set up DeepFace and face_recognition in .venv-rivals (run.sh does)"
+    )
     options = parser.parse_args()
     unknown = sorted(set(options.names) - set(names()))
     if unknown:

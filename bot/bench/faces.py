@@ -10,7 +10,6 @@ import importlib.util
 import io
 import os
 import tempfile
-from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from bot.bench import _rivals
 from bot.bench.base import Figure, Result, paired
 from matcher import packs
 from matcher.engines.base import EngineSettings
 from matcher.engines.loading import load
 from store.errors import EngineError
 
-RIVALS = ("deepface", "face_recognition")
 DETECT_PX, SECOND_PX = 640, 256
 
 
@@ -52,11 +51,15 @@ def run(quick: bool) -> Result:
             Figure("faces to vectors", rate * sum(counts) / len(photos), "faces/s"),
         ]
         skipped = []
-        for name in RIVALS:
-            if importlib.util.find_spec(name) is None:
-                skipped.append(f"{name}: not installed here (pip install {name})")
+        for name in _rivals.NAMES:
+            beside = Path(folder) / name
+            beside.mkdir()
+            try:
+                with _rivals.started(name, photos, pack, beside, workers) as theirs:
+                    _, _, faster = paired(ours, theirs, rounds=3)
+            except EngineError as error:
+                skipped.append(f"{name}: {error}")
                 continue
-            _, _, faster = paired(ours, _rival(name, photos, pool), rounds=3)
             figures.append(Figure(f"photos to vectors against {name}", rate, "photos/s", faster, name, promised="at least 3"))
     return Result("faces", tuple(figures), tuple(skipped))
 
@@ -79,20 +82,6 @@ class _Sessions:
         for _ in range(faces):
             self._recogniser.run(None, {self._recogniser.get_inputs()[0].name: self._face})
         return 1
-
-
-def _rival(name: str, photos: Sequence[bytes], pool: ThreadPoolExecutor) -> Callable[[], int]:
-    module: Any = importlib.import_module(name if name == "face_recognition" else "deepface.DeepFace")
-
-    def one(photo: bytes) -> int:
-        image = _decoded(photo)
-        if name == "face_recognition":
-            module.face_encodings(image, module.face_locations(image))
-        else:
-            module.represent(image[:, :, ::-1], model_name="SFace", detector_backend="yunet", enforce_detection=False)
-        return 1
-
-    return lambda: sum(pool.map(one, photos))
 
 
 def _photos(count: int) -> list[bytes]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.bench import _paper
+from bot.bench import _paper, _pgvector
 from bot.bench._yardsticks import Blas, FaissHalf, units
 from bot.bench.base import Figure, Result, paired
 from matcher.exact import ExactIndex, cores
+from store.local_postgres import why_not
 
 BATCH = 64
 TOP = 10
@@ -21,21 +23,27 @@ GROWTH = (10, 100, 1_000, 10_000, 100_000, 1_000_000)
 
 
 def run(quick: bool) -> Result:
-    """100,000 x 128 (quick); or 10,000, 100,000 and a million x 128 and x 512, and docs/benchmarks/search.md with its plot."""
+    """100,000 x 128 (quick); or 10,000, 100,000 and a million x 128 and x 512, pgvector beside them where a server can be had,
+    and docs/benchmarks/search.md with its plot, written anew after each size."""
     if quick:
         figures = [*at_size(units(100_000, 128)), *_growth(units(100_000, 128), GROWTH[:5])[0]]
         return Result("search", tuple(figures))
     figures = []
     curves: dict[str, list[_paper.Curve]] = {}
-    for dimension in (128, 512):
-        vectors = units(GROWTH[-1], dimension)
-        for rows in GROWTH[3:]:
-            figures += at_size(vectors[:rows])
-        grown, curves[f"{dimension}-d"] = _growth(vectors, GROWTH)
-        figures += grown
-    _paper.curves(_paper.FOLDER / "search.png", curves, x="cases in the gallery", y="milliseconds a probe")
-    _paper.page("search", "Search among the registered cases", "./run.sh bench search --full", _words(figures))
-    return Result("search", tuple(figures))
+    lacking = why_not()
+    with nullcontext() if lacking else _pgvector.server() as server:
+        for dimension in (128, 512):
+            vectors = units(GROWTH[-1], dimension)
+            grown, curves[f"{dimension}-d"] = _growth(vectors, GROWTH)
+            figures += grown
+            _paper.curves(_paper.FOLDER / "search.png", curves, x="cases in the gallery", y="milliseconds a probe")
+            for rows in GROWTH[3:]:
+                figures += at_size(vectors[:rows])
+                if server is not None:
+                    truth = Blas(vectors[:rows]).search(vectors[:8], TOP)
+                    figures += _pgvector.at_size(server, vectors[:rows], truth)
+                _paper.page("search", "Search among the registered cases", "./run.sh bench search --full", _words(figures))
+    return Result("search", tuple(figures), (f"pgvector: {lacking}",) if lacking else ())
 
 
 def at_size(vectors: NDArray[np.float32]) -> list[Figure]:

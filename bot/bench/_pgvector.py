@@ -1,0 +1,95 @@
+"""pgvector beside the others: a PostgreSQL of the bench's own, filled with cases and their templates."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import psycopg
+from numpy.typing import NDArray
+
+from bot.bench._yardsticks import FaissHalf
+from bot.bench.base import Figure
+from matcher.index import lot
+from store.local_postgres import LocalServer
+from store.session import Store
+from store.vectors import PgvectorIndex
+
+TOP = 10
+_CHUNK = 20_000
+_CASES = (
+    "INSERT INTO cases (id, ref, name, contacts, registered_by, registered_at, state, seq)"
+    " SELECT n, n::text, '', '[]', 'bench', now(), 'verified', n FROM generate_series(1, %d) n"
+)
+
+
+@contextmanager
+def server() -> Iterator[LocalServer]:
+    """A server that ends with the block, its files with it."""
+    with tempfile.TemporaryDirectory(prefix="suishoupai-bench-") as folder:
+        Path(folder).chmod(0o755)
+        with LocalServer(Path(folder) / "postgres", lasting=False, leave="delete") as started:
+            yield started
+
+
+def at_size(started: LocalServer, vectors: NDArray[np.float32], truth: NDArray[np.int64]) -> list[Figure]:
+    """pgvector's exact scan over ``vectors`` as templates, beside faiss; ``truth``: the best rows of the first probes."""
+    rows, dimension = vectors.shape
+    label, name = f"{rows:,} x {dimension}", f"bench_{rows}_{dimension}"
+    url = started.make(name)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE EXTENSION vector")
+    store = Store(url, lambda: datetime.now(UTC))
+    try:
+        store.migrate()
+        with store.write() as tx:
+            tx.connection.exec_driver_sql(_CASES % rows)
+        index = PgvectorIndex(store, name, dimension, lot)
+        index.open()
+        began = time.perf_counter()
+        for start in range(0, rows, _CHUNK):
+            part = vectors[start : start + _CHUNK]
+            index.put(range(start + 1, start + len(part) + 1), part, [0] * len(part))
+        filled_s = time.perf_counter() - began
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("VACUUM ANALYZE")
+            size = connection.execute(
+                "SELECT sum(pg_total_relation_size(relid)) FROM pg_stat_user_tables WHERE relname LIKE 'gallery_vectors_%'"
+            ).fetchone()
+        half = FaissHalf(vectors)
+        ours, theirs = (median(_seconds(partial(search, vectors[:1], TOP))) for search in (index.search, half.search))
+        several = vectors[:8]
+        began = time.perf_counter()
+        found = index.search(several, TOP)[0] - 1
+        batch = len(several) / (time.perf_counter() - began)
+    finally:
+        store.close()
+        started.drop(name)
+    recall = float(np.mean([len(set(a) & set(b)) / TOP for a, b in zip(found.tolist(), truth[:8].tolist(), strict=True)]))
+    megabytes = float(size[0]) / 1e6 if size and size[0] else 0.0
+    return [
+        Figure(f"{label}, pgvector exact, one probe", 1 / ours, "probes/s", theirs / ours, half.name),
+        Figure(f"{label}, pgvector exact, eight probes", batch, "probes/s"),
+        Figure(f"{label}, pgvector exact, recall", recall, "of 1"),
+        Figure(
+            f"{label}, pgvector, its tables and indexes", megabytes, "MB", megabytes / (half.nbytes / 1e6), half.name, "lower"
+        ),
+        Figure(f"{label}, pgvector, filling", rows / filled_s, "cases/s"),
+    ]
+
+
+def _seconds(work: Callable[[], object]) -> list[float]:
+    work()
+    seen = []
+    for _ in range(5):
+        began = time.perf_counter()
+        work()
+        seen.append(time.perf_counter() - began)
+    return seen
