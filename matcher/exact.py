@@ -29,6 +29,7 @@ THREADS_FROM = 200_000
 SCAN_UP_TO = 8
 """Probes that are scanned one by one; more are multiplied together."""
 _FIRST_CAPACITY = 64
+_EXACT_AT_ONCE = 4096
 _Array = TypeVar("_Array", Ids, Groups, Rows)
 
 
@@ -85,13 +86,23 @@ class ExactIndex:
         """The ``k`` most similar cases of each probe; see :class:`matcher.index.VectorIndex`."""
         with self._lock:
             k = min(k, len(self._places))
-            ids, scores = np.empty((len(probes), k), np.int64), np.empty((len(probes), k), np.float32)
-            for i, near in enumerate(self._near(probes, k) if k else ()):
-                # Row by row in float64: equal vectors have equal scores wherever they lie.
-                exact = (self._rows(near).astype(np.float64) * probes[i]).sum(axis=1)
-                order = np.lexsort((self._ids[near], -exact))[:k]
-                ids[i], scores[i] = self._ids[near[order]], exact[order]
-        return ids, scores
+            if not k:
+                return np.empty((len(probes), 0), np.int64), np.empty((len(probes), 0), np.float32)
+            near = list(self._near(probes, k))
+            counts = np.array([len(rows) for rows in near])
+            places, probe_of = np.concatenate(near), np.repeat(np.arange(len(probes)), counts)
+            exact, ids = self._exact(places, probe_of, probes), self._ids[places]
+            order = np.lexsort((ids, -exact, probe_of))
+            best = order[(np.cumsum(counts) - counts)[:, None] + np.arange(k)]
+            return ids[best], exact[best].astype(np.float32)
+
+    def _exact(self, places: NDArray[np.int64], probe_of: NDArray[np.int64], probes: Rows) -> NDArray[np.float64]:
+        """Scores of rows with their probes, each summed by itself in float64: equal rows have equal scores wherever they lie."""
+        scores = np.empty(len(places))
+        for start in range(0, len(places), _EXACT_AT_ONCE):
+            part = slice(start, start + _EXACT_AT_ONCE)
+            scores[part] = (self._rows(places[part]).astype(np.float64) * probes[probe_of[part]]).sum(axis=1)
+        return scores
 
     def fetch(self, case_ids: Sequence[int]) -> tuple[Ids, Rows, Groups]:
         """Those of the cases that are there; see :class:`matcher.index.VectorIndex`."""

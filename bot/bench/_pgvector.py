@@ -12,7 +12,6 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-import psycopg
 from numpy.typing import NDArray
 
 from bot.bench._yardsticks import FaissHalf
@@ -29,6 +28,8 @@ _CASES = (
     " SELECT n, n::text, '', '[]', 'bench', now(), 'verified', n FROM generate_series(1, %d) n"
 )
 
+_SIZE = "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relkind = 'r' AND starts_with(relname, 'gallery_vectors_')"
+
 
 @contextmanager
 def server() -> Iterator[LocalServer]:
@@ -44,12 +45,11 @@ def at_size(started: LocalServer, vectors: NDArray[np.float32], truth: NDArray[n
     rows, dimension = vectors.shape
     label, name = f"{rows:,} x {dimension}", f"bench_{rows}_{dimension}"
     url = started.make(name)
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("CREATE EXTENSION vector")
     store = Store(url, lambda: datetime.now(UTC))
     try:
         store.migrate()
         with store.write() as tx:
+            tx.connection.exec_driver_sql("CREATE EXTENSION vector")
             tx.connection.exec_driver_sql(_CASES % rows)
         index = PgvectorIndex(store, name, dimension, lot)
         index.open()
@@ -58,11 +58,9 @@ def at_size(started: LocalServer, vectors: NDArray[np.float32], truth: NDArray[n
             part = vectors[start : start + _CHUNK]
             index.put(range(start + 1, start + len(part) + 1), part, [0] * len(part))
         filled_s = time.perf_counter() - began
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute("VACUUM ANALYZE")
-            size = connection.execute(
-                "SELECT sum(pg_total_relation_size(relid)) FROM pg_stat_user_tables WHERE relname LIKE 'gallery_vectors_%'"
-            ).fetchone()
+        with store.write() as tx:
+            tx.connection.exec_driver_sql("ANALYZE")
+            megabytes = float(tx.connection.exec_driver_sql(_SIZE).scalar_one()) / 1e6
         half = FaissHalf(vectors)
         ours, theirs = (median(_seconds(partial(search, vectors[:1], TOP))) for search in (index.search, half.search))
         several = vectors[:8]
@@ -73,7 +71,6 @@ def at_size(started: LocalServer, vectors: NDArray[np.float32], truth: NDArray[n
         store.close()
         started.drop(name)
     recall = float(np.mean([len(set(a) & set(b)) / TOP for a, b in zip(found.tolist(), truth[:8].tolist(), strict=True)]))
-    megabytes = float(size[0]) / 1e6 if size and size[0] else 0.0
     return [
         Figure(f"{label}, pgvector exact, one probe", 1 / ours, "probes/s", theirs / ours, half.name),
         Figure(f"{label}, pgvector exact, eight probes", batch, "probes/s"),
