@@ -24,6 +24,7 @@ from store import faces, officials, status
 from store.errors import SettingsError, SuishoupaiError
 from store.keys import ENVIRONMENT, Origin
 from store.model import AlertState
+from store.photo_bucket import Bucket
 from store.session import Store
 from store.vectors import PgvectorIndex
 
@@ -72,6 +73,7 @@ def examine(config: Path) -> list[Finding]:
     for part, check in (
         ("templates", _templates),
         ("disk", _disk),
+        ("photos", _photos),
         ("database", _database),
         ("models", _models),
         ("search", _search),
@@ -94,6 +96,13 @@ def _guarded(part: str, check: Callable[[Loaded], Iterator[Finding]], loaded: Lo
 def _templates(loaded: Loaded) -> Iterator[Finding]:
     templates = load_templates(loaded.settings.alerts.templates_dir)
     yield Finding("templates", "ok", f"{len(templates.texts)} templates pass the red lines")
+
+
+def _photos(loaded: Loaded) -> Iterator[Finding]:
+    """The bucket, where there is one: one request tells whether it answers, takes the key and is there."""
+    if loaded.settings.store.photos_url:
+        Bucket(loaded.settings.store.photos_url, loaded.secrets).check()
+        yield Finding("photos", "ok", f"{loaded.settings.store.photos_url} answers")
 
 
 def _disk(loaded: Loaded) -> Iterator[Finding]:

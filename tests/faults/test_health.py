@@ -94,7 +94,7 @@ def test_a_missed_poll_calls_the_operator_once_and_says_when_it_is_over(begun, h
     begun.faults.clear()
     begun.clock.forward(minutes=1)
     run_round(begun.bot)
-    assert watch.alarm() == ["over: poll:weibo:hashtag:随手拍照解救乞讨儿童", "over: poll:weibo:mentions"]
+    assert watch.alarm() == [f"over: poll:weibo:{stream}" for stream in ("hashtag:随手拍照解救乞讨儿童", "mentions", "replies")]
     assert len(bodies) == 2
 
 

@@ -10,6 +10,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from bot.commands import doctor
 from bot.settings import load_settings
 from bot.wiring import open_files
 from store import backup, erase, photos, retention, rotate
@@ -182,3 +183,13 @@ def test_the_settings_choose_the_bucket(s3, bucket, tmp_path: Path, store):
     name = files.put(b"picture")
     assert PhotoFiles(bucket, store.vault).get(name) == b"picture"
     assert not (tmp_path / "var").exists()
+
+
+def test_doctor_asks_the_bucket(s3, bucket, tmp_path: Path):
+    """It says that the bucket answers, or what is wrong with it."""
+    config = tmp_path / "config.yaml"
+    for url, level in ((bucket.url, "ok"), ("s3://photoz", "problem")):
+        config.write_text(f"store: {{photos_url: '{url}'}}\n")
+        loaded = load_settings(config, environ=s3[0])
+        [finding] = doctor._guarded("photos", doctor._photos, loaded)
+        assert (finding.part, finding.level) == ("photos", level)
