@@ -36,6 +36,9 @@ LOOK_S = 5.0
 DDL_WAIT_S = 3
 """How long a migration waits for a table that others read or write."""
 
+WRITER_IDLE_S = 30
+"""The same for a writer, who is in everybody's way from the first moment."""
+
 _SPACE = 0x73736870
 """First half of every advisory lock's number: the project's own ("sshp"), beside other programs on the same database."""
 _WRITERS = 1
@@ -100,7 +103,9 @@ class Postgresql:
             for place in self._places:
                 place.keep()
             shared = "_shared" if options.get("beside") else ""
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock{shared}({_SPACE}, {_WRITERS})")
+            # Nothing slow stands in a writer's transaction: one that stays idle has lost its process, or the way to it.
+            idle = f"set_config('idle_in_transaction_session_timeout', '{WRITER_IDLE_S}s', true)"
+            connection.exec_driver_sql(f"SELECT {idle}, pg_advisory_xact_lock{shared}({_SPACE}, {_WRITERS})")
             if options.get("migrates"):
                 # While it waits for a table, every reader that comes later waits behind it: better to give way, and try again.
                 connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{DDL_WAIT_S}s'")
@@ -120,8 +125,9 @@ def _options(url: URL) -> str:
     own = url.query.get("options", "")
     given = " ".join(own) if isinstance(own, tuple) else own
     idle = f"-c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_S * 1000}"
-    return f"-c lock_timeout={DEADLINE_S * 1000} {idle} -c timezone=UTC {given}".strip()
-
+    # The server's side of a connection that broke without a word; its own default is two hours.
+    alive = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+    return f"-c lock_timeout={DEADLINE_S * 1000} {idle} {alive} -c timezone=UTC {given}".strip()
 
 def _check(connection: Any, _record: object) -> None:
     """The first words with a server: is it one that the store can use?"""

@@ -22,7 +22,9 @@ from bot.settings import Loaded, load_settings
 from bot.wiring import open_worker
 from bot.work.jobs import QUEUES
 from bot.work.worker import work
+from store import platform_states
 from store.model import Author, Post
+from store.session import Store
 
 SHARED = {"mode": "shared", "sweep_every_s": 1, "heartbeat_s": 0.5, "stalled_after_s": 2}
 
@@ -94,12 +96,6 @@ def until(true: Callable[[], bool], seconds: float = 60.0) -> None:
         time.sleep(0.05)
 
 
-@pytest.fixture
-def together() -> SimpleNamespace:
-    """The helpers above."""
-    return SimpleNamespace(at_once=at_once, Running=Running, until=until)
-
-
 class Gate:
     """Stops a worker at one of its commits until it is let go: ``store.watch = gate``."""
 
@@ -110,6 +106,18 @@ class Gate:
         if passing == self._point and not self.open.is_set():
             self.reached.set()
             assert self.open.wait(30)
+
+
+def polled(store: Store) -> bool:
+    """Whether every platform was polled once."""
+    with store.read() as tx:
+        return all(platform_states.get(tx, name).poll_at is not None for name in ("weibo", "x"))
+
+
+@pytest.fixture
+def together() -> SimpleNamespace:
+    """The helpers above."""
+    return SimpleNamespace(at_once=at_once, Running=Running, until=until, gate=Gate, polled=polled, shared=SHARED)
 
 
 @pytest.fixture

@@ -159,7 +159,7 @@ def test_two_workers_do_everything_once(workers, together, tools: SimpleNamespac
     tools.enrol_luohu(bots[0], microblog)
     with together.Running(bots):
         store = bots[0].store
-        together.until(lambda: _polled(store))
+        together.until(lambda: together.polled(store))
         for author, photo in (("anna", "a-street"), ("boris", "q-1"), ("anna", "no-face-cat")):
             text = f"#{tools.tag}# 刚刚在深圳市罗湖区东门老街 @随手拍助手"
             microblog.world.add_post(Side.WEIBO, author, text, photos=[photos[photo].data], geo=LUOHU)
@@ -173,11 +173,6 @@ def test_two_workers_do_everything_once(workers, together, tools: SimpleNamespac
     with store.read() as tx:
         assert posts.counts(tx)[Step.DECIDED] == 4
         assert alerts.counts(tx)[AlertState.SENT] == 5
-
-
-def _polled(store) -> bool:
-    with store.read() as tx:
-        return all(platform_states.get(tx, name).poll_at is not None for name in ("weibo", "x"))
 
 
 # --- what a worker needs ----------------------------------------------------------------------------------------
