@@ -109,7 +109,14 @@ class LocalServer(Server):
         os.kill(found, signal.SIGQUIT)
         while Path(f"/proc/{found}").exists():
             time.sleep(0.05)
-        self._running.ensure_postgres_running()
+        for attempt in range(20, -1, -1):  # until the last of its processes is gone, its memory counts as in use
+            try:
+                self._running.ensure_postgres_running()
+                return
+            except subprocess.SubprocessError:
+                if not attempt:
+                    raise
+                time.sleep(0.5)
 
     def is_running(self) -> bool:
         """Whether a server runs in the folder."""

@@ -105,7 +105,7 @@ class Gate:
     def __call__(self, passing: str) -> None:
         if passing == self._point and not self.open.is_set():
             self.reached.set()
-            assert self.open.wait(30)
+            assert self.open.wait(120)
 
 
 def polled(store: Store) -> bool:

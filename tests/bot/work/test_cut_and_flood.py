@@ -103,11 +103,11 @@ def test_a_worker_cut_off_in_the_middle_of_a_commit_stops_nobody(
                 Side.WEIBO, "anna", f"#{tools.tag}# 刚刚在深圳市罗湖区东门老街 @随手拍助手", photos=[photos["a-street"].data],
                 geo=(22.5462, 114.1195),
             )  # fmt: skip
-            assert stopped.reached.wait(60)
+            assert stopped.reached.wait(120)
             proxy.cut()
             stopped.open.set()
             with together.Running([direct]):
-                together.until(lambda: len(microblog.world.ledger.publications) == 2, 90)
+                together.until(lambda: len(microblog.world.ledger.publications) == 2, 120)
             proxy.mend()
     assert microblog.world.ledger.repeated() == []
     assert sum("@示例罗湖公安" in said.text for said in microblog.world.ledger.publications) == 1
