@@ -15,6 +15,7 @@ from bot.health import Alarmed, Health, SeatHealth, check, metrics, to_tell
 from bot.log import get
 from bot.steps.poll import poll_interval_s, streams
 from store import alerts, status
+from store.errors import SuishoupaiError
 from store.model import AlertState, MessageKind
 from store.status import Figures
 
@@ -67,6 +68,27 @@ class Watch:
             if not lines or not ways or tell(lines, webhook=self._webhook, mail=settings.mail, password=self._password):
                 self._alarmed = after
         return lines
+
+
+@contextmanager
+def alarming(watch: Watch, stopping: threading.Event, every_s: float = 60.0) -> Iterator[None]:
+    """Within the block the alarm looks every ``every_s`` seconds, in a thread of its own, for processes without a schedule."""
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(every_s) and not stopping.is_set():
+            try:
+                watch.alarm()
+            except SuishoupaiError as error:
+                log.error("the alarm could not look", error=str(error))
+
+    thread = threading.Thread(target=look, name="alarm", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(every_s)
 
 
 def _seat(seat: PlatformSeat) -> SeatHealth:

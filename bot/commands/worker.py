@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
@@ -10,10 +11,14 @@ from bot.commands.common import DEFAULT_CONFIG, ConfigOption, JsonOption
 from bot.commands.demo import live_lines
 from bot.schedule import until_signalled
 from bot.settings import load_settings
+from bot.watch import alarming, watching
 from bot.wiring import configure_logs, open_worker
 from bot.work.jobs import QUEUES
 from bot.work.worker import run
 from store.errors import BadInput
+
+WATCHES = "chores"
+"""The queue whose worker also serves /healthz and /metrics (health.port) and raises the alarm."""
 
 
 def register(app: typer.Typer) -> None:
@@ -37,5 +42,8 @@ def worker(
     with open_worker(loaded, wanted) as bot, until_signalled(bot.stopping):
         say = live_lines(bot, as_json=as_json)
         say(f"a worker takes {', '.join(wanted)}, {concurrency} at a time. Ctrl-C ends it.")
-        run(bot, wanted, concurrency, say)
+        with ExitStack() as stack:
+            if WATCHES in wanted:
+                stack.enter_context(alarming(stack.enter_context(watching(bot, loaded.secrets)), bot.stopping))
+            run(bot, wanted, concurrency, say)
         say("stopped cleanly")
