@@ -62,7 +62,10 @@ class Crowd(Site):
         victim = self._chance.choice(self._workers)
         if plan.terminate:
             self._workers.remove(victim)
-            return Death("stopped") if end(victim) and victim.exitcode == 0 else Death("crashed", self._last_words())
+            self.log, was_up = self._logs[victim], self._is_up(victim)
+            if end(victim) and (victim.exitcode == 0 or not was_up):  # before its first word SIGTERM ends it at once
+                return Death("stopped")
+            return Death("crashed", f"SIGTERM ended it with {victim.exitcode}: {self._last_words()}")
         victim.kill()
         victim.join(30)
         self._workers.remove(victim)
