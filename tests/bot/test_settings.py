@@ -41,7 +41,7 @@ def test_every_key_of_the_file_is_commented_or_known() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("alerts: {caps: {per_our: 3}}", "alerts.caps.per_our: unknown key (did you mean 'per_hour'?); allowed here: answers_per_"),
+        ("alerts: {caps: {per_our: 3}}", "alerts.caps.per_our: unknown key (did you mean 'per_hour'?); allowed here: answers_"),
         ("alert: {}", "alert: unknown key (did you mean 'alerts'?)"),
         ("alerts: {release: maybe}", "alerts.release: Input should be 'auto' or 'review' (found 'maybe')"),
         ("alerts: {routing: {types: [police, wizards]}}", "alerts.routing.types.1"),
