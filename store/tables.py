@@ -270,6 +270,7 @@ sightings = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Index("ix_sightings_adcode", "adcode", "id"),
+    Index("ix_sightings_place", "adcode", "post_id", "duplicate_of"),
     Index("ix_sightings_seen_from", "seen_from"),
     Index("ix_sightings_state", "state", "id"),
 )
