@@ -301,7 +301,7 @@ def settings(port: int, timeout_s: float = 1.0) -> dict[str, Any]:
         "photos": {"allow_loopback": True, "fetch_seconds": 5, "attempts": 20},
         "alerts": {
             "release": "auto",
-            "caps": {"per_hour": 100_000, "per_day": 100_000, "per_official_per_day": 100_000},
+            "caps": dict.fromkeys(("per_hour", "per_day", "per_official_per_day", "answers_per_author_per_day"), 100_000),
             "brake": {"at_least": 100_000},
             "reconcile_reads": 2,
         },
