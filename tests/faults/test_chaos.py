@@ -23,7 +23,7 @@ def message(kind: MessageKind, state: AlertState, text: str) -> Alert:
         id=1, platform="weibo", target_post_id="7", kind=kind, scope="", ref="S-1", text=text, reply_to_id="7",
         reply_to_comment_id=None, thread_id=None, mentions=(), lead_id=None, sighting_id=None, state=state, hold_reason=None,
         attempt=1, reads=0, not_before=None, lease_until=None, sending_at=None, sent_id=None, sent_url="", error=None,
-        decided_by=None, created_at=NOW, sent_at=None,
+        decided_by=None, created_at=NOW, sent_at=None, turn=0,
     )  # fmt: skip
 
 
