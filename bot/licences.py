@@ -10,9 +10,9 @@ from packaging.utils import canonicalize_name
 
 ALLOWED = frozenset(
     {"0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "ISC", "MIT", "MIT-0", "MIT-CMU", "MPL-2.0", "PSF-2.0"}
-    | {"Python-2.0", "Unlicense", "Zlib"}
+    | {"OFL-1.1", "Python-2.0", "Unlicense", "Zlib"}
 )
-"""Permissive ones, and MPL-2.0, which asks for its own files alone."""
+"""Permissive ones, MPL-2.0, which asks for its own files alone, and the fonts' OFL-1.1, which lets a document embed them."""
 
 READ_BY_HAND = {
     "insightface": ("MIT", "its repository's LICENSE; the package's metadata says nothing. Its model packs are not used"),
@@ -32,6 +32,7 @@ _CLASSIFIERS = {
     "MIT License": "MIT",
     "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
     "Python Software Foundation License": "PSF-2.0",
+    "SIL Open Font License 1.1 (OFL-1.1)": "OFL-1.1",
     "zlib/libpng License": "Zlib",
 }
 _LGPL = ("LGPL-3.0-only", "LGPL-3.0-or-later")

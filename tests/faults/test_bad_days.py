@@ -15,7 +15,7 @@ from bot.microblog.server import Microblog
 from bot.pipeline import run_round
 from bot.schedule import Schedule
 from bot.settings import Loaded, load_settings
-from store import dialect
+from store.dialect import sqlite
 from store.errors import StoreError
 
 PATIENCE_S = 60
@@ -114,7 +114,7 @@ def test_a_running_bot_outlives_a_locked_database(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Another program holds the database: the bot says that it is locked, and answers once it is free."""
-    monkeypatch.setattr(dialect, "_SQLITE_PRAGMAS", ("PRAGMA busy_timeout=50", *dialect._SQLITE_PRAGMAS[1:]))
+    monkeypatch.setattr(sqlite, "_PRAGMAS", ("PRAGMA busy_timeout=50", *sqlite._PRAGMAS[1:]))
     with tools.opened(_quick(settings_file, microblog, tools)) as bot:
         lines: list[str] = []
         schedule = _at_work(bot, lines)

@@ -94,7 +94,8 @@ def test_a_final_refusal_is_not_tried_again(begun, said, side: Side, kind: Fault
 def test_a_read_that_fails_is_no_empty_read(begun, said, side: Side, fault: Fault) -> None:
     """The poll names what happened, the cursor stays, and the next poll brings the post, once."""
     post = said(side, photo="")
-    for path in (READ[side], "/weibo/2/search/*" if side is Side.WEIBO else "/x/2/tweets/search/recent"):
+    others = ("/weibo/2/search/*", "/weibo/2/comments/*") if side is Side.WEIBO else ("/x/2/tweets/search/recent",)
+    for path in (READ[side], *others):
         begun.faults.add(Fault(**{**vars_of(fault), "path": path, "method": "GET"}))
     done = run_round(begun.bot)
     struck = [polled for polled in done.polled if polled.stream.startswith(side.value)]
