@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 _HIDDEN = "[hidden]"
+_STEERING = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _SENSITIVE_KEYS = re.compile(r"token|secret|password|authorization|cookie|vector|embedding|api_?key", re.IGNORECASE)
 
 
@@ -94,7 +95,8 @@ class _StderrHandler(logging.Handler):
 
 
 class _Lines:
-    """One plain line an event: time, level, what, then key=value."""
+    """One plain line an event: time, level, what, then key=value. What a stranger wrote can neither begin a line of its own nor
+    steer a terminal: control, separator and bidi characters are shown as escapes, and a trace's lines are indented."""
 
     def __call__(self, logger: Any, method: str, event: MutableMapping[str, Any]) -> str:
         at = str(event.pop("timestamp", ""))[:19].replace("T", " ")
@@ -102,8 +104,12 @@ class _Lines:
         what = str(event.pop("event", ""))
         trace = event.pop("exception", None)
         pairs = " ".join(f"{key}={value}" for key, value in event.items())
-        line = f"{at} {level:<7} {what}" + (f"  {pairs}" if pairs else "")
-        return f"{line}\n{trace}" if trace else line
+        line = _inert(f"{at} {level:<7} {what}" + (f"  {pairs}" if pairs else ""))
+        return "\n  ".join([line, *(_inert(part) for part in str(trace).split("\n"))]) if trace else line
+
+
+def _inert(line: str) -> str:
+    return _STEERING.sub(lambda found: ascii(found[0])[1:-1], line)
 
 
 def trace_of(platform: str, post_id: str) -> str:

@@ -13,10 +13,12 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date
 from typing import Any
+from xml.etree.ElementTree import ParseError
 
 import openpyxl
 import yaml
@@ -32,6 +34,7 @@ FIELDS = tuple(item.name for item in fields(CaseFields))
 MAX_ROWS = 20_000
 _MAX_CELL = 4000
 _MAX_UNPACKED = 200 * 1024 * 1024
+_DAMAGED = (ParseError, zipfile.BadZipFile, zlib.error, LookupError, ValueError, TypeError, ArithmeticError, OSError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,15 +171,31 @@ def _xlsx(data: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
             if sum(item.file_size for item in packed.infolist()) > _MAX_UNPACKED:
                 raise BadInput("the workbook unpacks to more than 200 MB")
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, OSError) as error:
+    except (
+        ParseError,
+        zipfile.BadZipFile,
+        zlib.error,
+        InvalidFileException,
+        LookupError,
+        ValueError,
+        TypeError,
+        OSError,
+    ) as error:
         raise BadInput(f"the file is no XLSX workbook: {str(error)[:200]}") from error
-    sheet = book.worksheets[0]
     titles: list[str] = []
-    for number, cells in enumerate(sheet.iter_rows(values_only=True), 1):
+    for number, cells in enumerate(_rows(book), 1):
         if number == 1:
             titles = ["" if cell is None else str(cell).strip() for cell in cells]
         else:
             yield number, {title: cell for title, cell in zip(titles, cells, strict=False) if title}
+
+
+def _rows(book: Any) -> Iterator[tuple[Any, ...]]:
+    # A workbook is parsed as it is read: a damaged sheet shows at its rows, not when it is opened.
+    try:
+        yield from book.worksheets[0].iter_rows(values_only=True)
+    except _DAMAGED as error:
+        raise BadInput(f"the workbook's first sheet is damaged: {str(error)[:200]}", mend="save it again as XLSX") from error
 
 
 def _cell(value: object) -> str:
