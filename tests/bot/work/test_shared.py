@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -53,7 +54,9 @@ def sweep(bot) -> None:
         async with app.open_async():
             await shared.Floor(bot, lambda line: None).sweep(app.job_manager)
 
-    asyncio.run(once())
+    # In a thread of its own: a browser that another test of this process opened leaves its loop running in this one.
+    with ThreadPoolExecutor(1) as apart:
+        apart.submit(asyncio.run, once()).result()
 
 
 def stored_post(bot, make_post, *, crash: bool = False) -> int:
