@@ -48,8 +48,15 @@ class Health:
         return not self.findings
 
 
-def check(figures: Figures, seats: Iterable[SeatHealth], missed_polls: float, drift: str = "", braked: str = "") -> Health:
-    """Every finding: streams not read for ``missed_polls`` intervals, what waits or is in doubt, drift, the brake."""
+def check(
+    figures: Figures,
+    seats: Iterable[SeatHealth],
+    missed_polls: float,
+    drift: str = "",
+    braked: str = "",
+    more: Iterable[Finding] = (),
+) -> Health:
+    """Every finding: streams not read for ``missed_polls`` intervals, what waits or is in doubt, drift, the brake, ``more``."""
     found: list[Finding] = []
     states = {stream.key: stream for stream in figures.streams}
     for seat in seats:
@@ -70,7 +77,7 @@ def check(figures: Figures, seats: Iterable[SeatHealth], missed_polls: float, dr
     if figures.posts[Step.FAILED]:
         found.append(Finding("failed", f"{figures.posts[Step.FAILED]} post(s) could not be worked on"))
     found += [Finding(key, words) for key, words in (("drift", drift), ("brake", braked)) if words]
-    return Health(figures.at, tuple(found))
+    return Health(figures.at, (*found, *more))
 
 
 def _error(words: str | None) -> str:

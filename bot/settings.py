@@ -249,6 +249,9 @@ class HealthSettings(Section):
     )
     missed_polls: float = Field(default=4, ge=1, description="A stream not read for so many poll intervals raises the alarm.")
     repeat_hours: float = Field(default=6, gt=0, description="A lasting alarm is repeated after so many hours.")
+    views_an_hour: int = Field(default=1500, ge=1, description="Photos shown to one person within an hour that raise the alarm.")
+    views_a_day: int = Field(default=6000, ge=1, description="Photos shown to one person within 24 hours that raise the alarm.")
+    cases_a_day: int = Field(default=20, ge=1, description="Cases registered by one person within 24 hours that raise the alarm.")
     mail: MailSettings = Field(default_factory=MailSettings)
 
 

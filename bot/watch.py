@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from bot.alerts import brake
 from bot.bot import Bot, PlatformSeat
+from bot.conduct import unusual
 from bot.console.health import SMTP_PASSWORD, WEBHOOK, HealthServer, tell
 from bot.drift import verdict
 from bot.health import Alarmed, Health, SeatHealth, check, metrics, to_tell
@@ -38,11 +39,13 @@ class Watch:
         with bot.store.read() as tx:
             figures = status.figures(tx)
             drift = verdict(tx, bot.faces.pack.sha256)
+            conduct = unusual(tx, bot.settings.health)
             held = alerts.listing(tx, state=AlertState.HELD, kind=MessageKind.ALERT)
         seats = [_seat(seat) for seat in bot.seats.values()]
         stopped = [words for alert in held if (words := alert.hold_reason or "").startswith(brake.WORD)]
-        more = (drift.why if drift.holds is False else "", stopped[0] if stopped else "")
-        return figures, seats, check(figures, seats, bot.settings.health.missed_polls, *more)
+        drifted, braked = drift.why if drift.holds is False else "", stopped[0] if stopped else ""
+        health = check(figures, seats, bot.settings.health.missed_polls, drifted, braked, conduct)
+        return figures, seats, health
 
     def health(self) -> tuple[bool, list[str]]:
         """For ``/healthz``."""

@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select
+from sqlalchemy import Row, func, insert, select
 
 from store import dialect
 from store.session import Tx
 from store.tables import audit_events, counters
 from store.tombstones import pepper
+
+VIEWS = ("photo.viewed", "review.viewed", "face.viewed", "lead.printed")
+"""The events that stand for a photo somebody was shown."""
 
 _START = "0" * 64
 _HEAD = "audit_events"
@@ -99,6 +102,12 @@ def listing(
     if before is not None:
         query = query.where(audit_events.c.id < before)
     return [_event(row) for row in tx.execute(query)]
+
+
+def viewers(tx: Tx, since: datetime) -> dict[str, int]:
+    """How many photos each person was shown since then, the same photo as often as it was shown: {login: views}."""
+    query = select(audit_events.c.who, func.count().label("n")).where(audit_events.c.at >= since, audit_events.c.what.in_(VIEWS))
+    return {row.who: row.n for row in tx.execute(query.group_by(audit_events.c.who))}
 
 
 def _key(tx: Tx) -> bytes:

@@ -221,10 +221,10 @@ def counts(tx: Tx) -> dict[CaseState, int]:
     return tally(tx, cases.c.state, CaseState)
 
 
-def registered_since(tx: Tx, registered_by: str, since: datetime) -> int:
-    """How many cases one person registered since then: many are a reason to look."""
-    query = select(func.count()).where(cases.c.registered_by == registered_by, cases.c.registered_at >= since)
-    return int(tx.execute(query).scalar_one())
+def registrants(tx: Tx, since: datetime) -> dict[str, int]:
+    """How many cases each person registered since then, whatever became of them: {who: cases}."""
+    query = select(cases.c.registered_by, func.count().label("n")).where(cases.c.registered_at >= since)
+    return {row.registered_by: row.n for row in tx.execute(query.group_by(cases.c.registered_by))}
 
 
 # --- what a search has to follow --------------------------------------------------------------------------------

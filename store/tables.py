@@ -322,6 +322,7 @@ cases = Table(
     UniqueConstraint("source", "source_ref"),
     Index("ix_cases_state", "state", "id"),
     Index("ix_cases_name", "name"),
+    Index("ix_cases_registered", "registered_at", "registered_by"),
     Index("ix_cases_birth_on", "birth_on"),
     Index("ix_cases_police_report_number", "police_report_number"),
     # Empty unless a case is new or changed: asked for in every round.
@@ -631,6 +632,7 @@ audit_events = Table(
     Column("hash", Word(64), nullable=False),
     Index("ix_audit_events_object", "object", "id"),
     Index("ix_audit_events_who", "who", "id"),
+    Index("ix_audit_events_at", "at", "what", "who"),
 )
 
 # --- what officials answered, what families looked at, what changed in a case ------------------------------------

@@ -17,6 +17,8 @@ from bot.microblog.faults import Fault, FaultKind
 from bot.pipeline import run_round
 from bot.settings import MailSettings, load_settings
 from bot.watch import Watch, watching
+from store import cases
+from store.cases import CaseFields
 from store.errors import SettingsError
 
 
@@ -104,6 +106,21 @@ def test_an_alarm_that_nobody_took_is_told_again(begun) -> None:
     begun.clock.forward(minutes=30)
     assert watch.alarm()
     assert watch.alarm()
+
+
+def test_one_person_registering_many_cases_calls_the_operator_once(begun) -> None:
+    """Beyond `health.cases_a_day` the alarm names who it was and how many, says it once, and says when the day is over."""
+    watch = Watch(begun.bot, {})
+    assert watch.alarm() == []
+    with begun.bot.store.write() as tx:
+        for number in range(21):
+            cases.add(tx, CaseFields("示例", police_report_number=f"T-{number}"), "stranger")
+    (words,) = watch.alarm()
+    assert words.startswith("stranger registered 21 cases within 24 h")
+    assert watch.alarm() == []
+    begun.clock.forward(hours=25)
+    run_round(begun.bot)
+    assert "over: cases:stranger" in watch.alarm()
 
 
 def free_port() -> int:

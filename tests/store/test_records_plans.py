@@ -13,6 +13,7 @@ from sqlalchemy import event
 
 from store import (
     alerts,
+    audit,
     case_merge,
     cases,
     faces,
@@ -86,6 +87,8 @@ QUERIES = {
     "replies about a sighting": lambda tx: replies.listing(tx, sighting_id=1),
     "who was called by a post": lambda tx: replies.called_by(tx, "weibo", {"1", "2"}),
     "who was called for a reference": lambda tx: replies.called_for(tx, "S-1"),
+    "who was shown photos of late": lambda tx: audit.viewers(tx, NOW - timedelta(hours=1)),
+    "who registered cases of late": lambda tx: cases.registrants(tx, NOW - timedelta(hours=24)),
     "messages about a reference": lambda tx: alerts.about(tx, "S-1"),
 }
 
