@@ -20,7 +20,7 @@ from bot.log import get
 from bot.pipeline import work
 from bot.steps import housekeeping
 from bot.steps.each import StepReport
-from bot.steps.poll import Polled, poll, poll_interval_s, streams
+from bot.steps.poll import Polled, keep_budget, poll, poll_interval_s, streams
 from bot.watch import Watch
 from store import retention
 from store.errors import StoreError, SuishoupaiError
@@ -94,6 +94,7 @@ class Schedule:
             if self._bot.stopping.is_set():
                 return
             self._line(describe_poll(poll(self._bot, seat, stream)))
+        keep_budget(self._bot, seat)
         self._scheduler.reschedule_job(f"poll:{seat.name}", trigger="interval", seconds=poll_interval_s(seat))
         self._work()
 

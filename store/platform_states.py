@@ -17,13 +17,15 @@ from store.tables import platform_states
 @dataclass(frozen=True, slots=True)
 class PlatformState:
     """One platform's state. ``breaker`` is the caller's own JSON (see bot/steps/breaker.py); ``poll_at`` is when the next poll
-    is due, None for at once."""
+    is due, None for at once. ``calls_left`` calls may still be made until ``calls_reset_at``; None where nobody counts them."""
 
     own_id: str = ""
     own_handle: str = ""
     quiet_until: datetime | None = None
     breaker: Mapping[str, Any] | None = None
     poll_at: datetime | None = None
+    calls_left: int | None = None
+    calls_reset_at: datetime | None = None
 
 
 def get(tx: Tx, platform: str) -> PlatformState:
@@ -31,7 +33,17 @@ def get(tx: Tx, platform: str) -> PlatformState:
     row = tx.execute(select(platform_states).where(platform_states.c.platform == platform)).first()
     if row is None:
         return PlatformState()
-    return PlatformState(row.own_id, row.own_handle, row.quiet_until, row.breaker, row.poll_at)
+    return PlatformState(
+        row.own_id, row.own_handle, row.quiet_until, row.breaker, row.poll_at, row.calls_left, row.calls_reset_at
+    )
+
+
+def budgets(tx: Tx) -> dict[str, tuple[int, datetime]]:
+    """Calls left on each platform that counts them, and until when: as it stood after the last poll. A day that is over is
+    left out: nobody knows yet what the new one allows."""
+    query = select(platform_states).where(platform_states.c.calls_left.is_not(None), platform_states.c.calls_reset_at > tx.now)
+    rows = tx.execute(query.order_by(platform_states.c.platform))
+    return {row.platform: (row.calls_left, row.calls_reset_at) for row in rows}
 
 
 def put(tx: Tx, platform: str, **values: Any) -> None:

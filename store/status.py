@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
-from store import alerts, cases, leads, photos, posts
+from store import alerts, cases, leads, photos, platform_states, posts
 from store.media import MediaState
 from store.model import AlertState, CaseState, LeadState
 from store.posts import Step
@@ -37,7 +37,8 @@ class StreamFigures:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The whole at a glance, as one transaction saw it. ``oldest_ready_at``: since when the oldest sendable message waits."""
+    """The whole at a glance, as one transaction saw it. ``oldest_ready_at``: since when the oldest sendable message waits.
+    ``calls_left``: calls that a platform still allows, and until when, as it stood after the last poll."""
 
     at: datetime
     streams: tuple[StreamFigures, ...]
@@ -53,6 +54,7 @@ class Figures:
     alerts: dict[AlertState, int]
     oldest_ready_at: datetime | None
     files_to_remove: int
+    calls_left: dict[str, tuple[int, datetime]]
 
 
 def figures(tx: Tx) -> Figures:
@@ -77,6 +79,7 @@ def figures(tx: Tx) -> Figures:
         alerts=alerts.counts(tx),
         oldest_ready_at=tx.execute(ready).scalar(),
         files_to_remove=int(tx.execute(select(func.count()).select_from(file_removals)).scalar_one()),
+        calls_left=platform_states.budgets(tx),
     )
 
 

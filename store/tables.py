@@ -751,6 +751,8 @@ platform_states = Table(
     Column("quiet_until", UtcDateTime),
     Column("breaker", Json),
     Column("poll_at", UtcDateTime),
+    Column("calls_left", BigInteger),
+    Column("calls_reset_at", UtcDateTime),
 )
 
 tracks_apart = Table(

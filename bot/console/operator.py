@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 
 from starlette.requests import Request
@@ -23,6 +23,7 @@ from store.audit import Event
 from store.errors import BadInput
 from store.model import AlertState, MessageKind
 from store.session import Tx
+from store.status import Figures
 
 NAV = (
     NavEntry("/alerts", "Messages", frozenset({Role.LEAD_REVIEWER, Role.OPERATOR})),
@@ -69,7 +70,7 @@ def overview(request: Request) -> Response:
         drift={name: sum(histogram) for name, histogram in drift.items()},
         sent=sent,
         events=events,
-        budgets=_budgets(parts),
+        budgets=_budgets(parts, whole.figures),
     )
 
 
@@ -153,11 +154,11 @@ def _theirs(tx: Tx, request: Request) -> Alert:
     return alert
 
 
-def _budgets(parts: Parts) -> list[tuple[str, int]]:
-    """The calls a day that the settings allow each platform that counts them."""
+def _budgets(parts: Parts, figures: Figures) -> list[tuple[str, int, int | None, datetime | None]]:
+    """Each platform that counts its calls: (name, calls a day allowed, calls left, until when); None where nothing is known."""
     found = []
     for name in sorted(parts.loaded.modules):
-        calls = getattr(parts.loaded.platform_settings(name), "daily_calls", None)
-        if isinstance(calls, int):
-            found.append((name, calls))
+        allowed = getattr(parts.loaded.platform_settings(name), "daily_calls", None)
+        if isinstance(allowed, int):
+            found.append((name, allowed, *figures.calls_left.get(name, (None, None))))
     return found

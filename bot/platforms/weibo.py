@@ -87,6 +87,7 @@ def _rules(settings: Settings, reader: parse.Reader, budget: CallBudget) -> Rule
         look_up_batch=_BATCH,
         link_required=settings.alert_form == "share",
         poll_interval_s=budget.interval_s,
+        calls_left=budget.left,
         reads_replies=settings.read_replies,
     )
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from bot.bot import Bot, PlatformSeat
 from bot.log import get, trace_of
 from ingest.source import Rules
-from store import posts
+from store import platform_states, posts
 from store.errors import BadResponse, Moved, PlatformError
 from store.model import Capability, Malformed, Page, Post, Stream, StreamKind
 
@@ -52,9 +52,21 @@ def poll_interval_s(seat: PlatformSeat) -> float:
     return wanted if budget is None else max(wanted, budget(len(streams(seat))))
 
 
+def keep_budget(bot: Bot, seat: PlatformSeat) -> None:
+    """Keep how many calls the platform still allows, for ``status``, the metrics and the operator's page."""
+    if (calls_left := seat.platform.rules.calls_left) is not None:
+        left, until = calls_left()
+        with bot.store.write("poll.budget") as tx:
+            platform_states.put(tx, seat.name, calls_left=left, calls_reset_at=until)
+
+
 def poll_all(bot: Bot) -> list[Polled]:
     """Poll every stream of every platform once."""
-    return [poll(bot, seat, stream) for seat in bot.seats.values() for stream in streams(seat)]
+    done: list[Polled] = []
+    for seat in bot.seats.values():
+        done += [poll(bot, seat, stream) for stream in streams(seat)]
+        keep_budget(bot, seat)
+    return done
 
 
 def poll(bot: Bot, seat: PlatformSeat, stream: Stream) -> Polled:

@@ -18,7 +18,7 @@ from bot.steps.breaker import Breaker
 from bot.steps.each import one_post
 from bot.steps.extract import extract
 from bot.steps.match import match, reverse, scan, shown_for_matching
-from bot.steps.poll import poll, poll_interval_s, streams
+from bot.steps.poll import keep_budget, poll, poll_interval_s, streams
 from store import platform_states, posts, retention
 from store.posts import Step
 from store.session import Due, DueKind
@@ -98,6 +98,7 @@ def _poll(bot: Bot, key: str, line: Line) -> None:
                     break
                 line(describe_poll(poll(bot, seat, stream)))
     finally:
+        keep_budget(bot, seat)
         # Whatever came of it, it is not to be tried again at once.
         with bot.store.write("work.polled") as tx:
             platform_states.put(tx, seat.name, poll_at=tx.now + timedelta(seconds=poll_interval_s(seat)))

@@ -21,6 +21,9 @@ from store import cases
 from store.cases import CaseFields
 from store.errors import SettingsError
 
+CALLS_OF_A_ROUND = 4
+"""Who the bot itself is, and one call for each stream of Weibo: the hashtag, mentions, replies."""
+
 
 @pytest.fixture
 def hook():
@@ -67,6 +70,7 @@ def test_healthz_and_metrics_are_served_on_this_machine_and_tell_the_truth(
     assert parsed['suishoupai_poll_lag_seconds{stream="weibo:mentions"}'] >= 600
     assert parsed["suishoupai_well"] == 0
     assert parsed['suishoupai_messages{state="unknown"}'] == 0
+    assert parsed['suishoupai_calls_left{platform="weibo"}'] == 100_000 - CALLS_OF_A_ROUND
 
 
 def prometheus(text: str) -> dict[str, float]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
+
 import pytest
 
 from bot import readdress
 from bot.console.parts import Role
 from bot.microblog.server import Microblog
-from store import alerts, audit, officials, sightings
+from store import alerts, audit, officials, platform_states, sightings
 from store.errors import BadInput
 from store.model import AgencyType, AlertState, Certainty, Where
 
@@ -16,8 +19,10 @@ def test_the_overview_names_what_is_stuck(world, as_role) -> None:
     """Streams, queues, agencies nobody can reach, provinces with sightings and nobody to call."""
     with world.parts.store.write() as tx:
         officials.upsert_agency(tx, name="示例分局", adcode="110105", level="county", type=AgencyType.POLICE)
+        platform_states.put(tx, "weibo", calls_left=43, calls_reset_at=tx.now + timedelta(hours=3))
     page = as_role(Role.OPERATOR).get("/operator")
     assert "示例分局" in page
+    assert re.search(r"weibo: calls left until [^<]+</dt><dd class=\"number\">43</dd>", page)
     assert "广东省 · 1" in page
     assert "weibo:hashtag:t" in page
     as_role(Role.VOLUNTEER).get("/operator", 403)
