@@ -85,6 +85,8 @@ case "$word" in
   test)
     browser
     checks
+    # Compiled modules are kept: the run starts a few hundred programs, and the next run need not compile its tests again.
+    unset PYTHONDONTWRITEBYTECODE
     # Two at a time: most tests wait for a server of their own. PYTEST_WORKERS=0 runs them one after the other.
     exec "$py" -m pytest -n "${PYTEST_WORKERS:-2}" "$@"
     ;;
