@@ -110,7 +110,7 @@ def metrics(figures: Figures, seats: Iterable[SeatHealth], health: Health) -> st
     lines.gauge("oldest_message_ready_seconds", "How long the oldest sendable message has waited.", {(): ready})
     lines.gauge("candidates_open", "Candidates that wait for a reviewer.", {(): figures.candidates_open})
     budgets: dict[Labels, float] = {(("platform", name),): left for name, (left, _) in figures.calls_left.items()}
-    lines.gauge("calls_left", "Calls that the platform still allows, as of the last poll.", budgets)
+    lines.gauge("calls_left", "Left of the budget at the last poll: calls (Weibo), posts to read (X).", budgets)
     seats = list(seats)
     lines.gauge("poll_interval_seconds", "What the call budget leaves.", {(("platform", s.name),): s.poll_s for s in seats})
     left: dict[Labels, float] = {(("platform", s.name),): _seconds(s.left_alone_until, figures.at) for s in seats}

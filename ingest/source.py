@@ -25,8 +25,9 @@ class Rules:
     ``photo_headers`` go with each photo request; ``indexing_delay_s`` is how long to wait before reading back one's own posts;
     ``overlap_s`` is how far before the cursor each poll reads again; ``mention(handle)`` renders a mention.
     ``poll_interval_s(streams)`` is how many seconds the call budget asks to leave between two polls of that many streams (the
-    scheduler takes the greater of it and ``poll_every_s``); ``calls_left()`` is how many calls may still be made, and until when
-    that number holds. Both are None where calls are not counted.
+    scheduler takes the greater of it and ``poll_every_s``); ``calls_left()`` is what is left of the budget (Weibo: calls
+    today; X: posts that may be read this month) and until when that holds, None while it is not known. It raises nothing. Both
+    are None where nothing is counted.
     ``reads_replies``: answers to what the bot said are a stream of their own; elsewhere they are mentions.
     ``photo_reader(url)`` gives a photo's bytes where photos have no web address (a mail's attachment), raising the Photo errors
     of ``store.errors``; None where they are fetched from ``photo_hosts``.
@@ -45,7 +46,7 @@ class Rules:
     look_up_batch: int = 50
     link_required: bool = False
     poll_interval_s: Callable[[int], float] | None = None
-    calls_left: Callable[[], tuple[int, datetime]] | None = None
+    calls_left: Callable[[], tuple[int, datetime] | None] | None = None
     photo_reader: Callable[[str], bytes] | None = None
     reads_replies: bool = False
 

@@ -99,7 +99,7 @@ def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
     )
     table("Messages", ("state", "messages"), ((state.value, n) for state, n in now.alerts.items() if n))
     for name, (left, until) in now.calls_left.items():
-        out.print(f"{name}: {left} calls left until {until.astimezone(zone):%m-%d %H:%M}", markup=False)
+        out.print(f"{name}: {left} left of the call budget until {until.astimezone(zone):%m-%d %H:%M}", markup=False)
     out.print(f"Calibration: {calibrated.why}", markup=False)
     if now.alerts[AlertState.HELD] or now.alerts[AlertState.UNKNOWN]:
         out.print(

@@ -154,11 +154,12 @@ def _theirs(tx: Tx, request: Request) -> Alert:
     return alert
 
 
-def _budgets(parts: Parts, figures: Figures) -> list[tuple[str, int, int | None, datetime | None]]:
-    """Each platform that counts its calls: (name, calls a day allowed, calls left, until when); None where nothing is known."""
-    found = []
+def _budgets(parts: Parts, figures: Figures) -> list[tuple[str, int | None, int | None, datetime | None]]:
+    """Each platform that counts: (name, calls a day allowed, what is left, until when); None where nothing is known."""
+    found: list[tuple[str, int | None, int | None, datetime | None]] = []
     for name in sorted(parts.loaded.modules):
         allowed = getattr(parts.loaded.platform_settings(name), "daily_calls", None)
-        if isinstance(allowed, int):
-            found.append((name, allowed, *figures.calls_left.get(name, (None, None))))
+        left = figures.calls_left.get(name, (None, None))
+        if allowed is not None or left[0] is not None:
+            found.append((name, allowed, *left))
     return found

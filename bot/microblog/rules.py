@@ -11,7 +11,8 @@ class Rules:
 
     The real basic tier of Weibo gives 100 calls a day to an authorised user (``weibo_daily_calls``), 15,000 an hour to an
     address and 30 posts an hour. ``bound_domain`` is the app's security domain, one address of which ``statuses/share`` demands.
-    ``x_limits`` are calls per 15 minutes and endpoint. ``indexing_delay_s`` passes before a client's own post shows in any list.
+    ``x_limits`` are calls per 15 minutes and endpoint, ``x_monthly_posts`` the posts a project may read in a month.
+    ``indexing_delay_s`` passes before a client's own post shows in any list.
     """
 
     weibo_daily_calls: int = 100_000
@@ -23,6 +24,7 @@ class Rules:
     x_requires_summons: bool = True
     x_search_days: int = 7
     x_mentions_window: int = 800
+    x_monthly_posts: int = 2_000_000
     x_limits: dict[str, int] = field(
         default_factory=lambda: {
             "search": 45_000,
@@ -32,5 +34,6 @@ class Rules:
             "create": 10_000,
             "delete": 10_000,
             "users": 30_000,
+            "usage": 50,
         }
     )

@@ -42,6 +42,7 @@ class XApi:
             ("POST", "/tweets", self.writing.create),
             ("GET", "/tweets/{id}", self.look_up_one),
             ("DELETE", "/tweets/{id}", self.writing.delete),
+            ("GET", "/usage/tweets", self.usage),
             ("GET", "/users/me", self.me),
             ("GET", "/users/by", self.users_by),
             ("GET", "/users/by/username/{username}", self.user_by_name),
@@ -123,6 +124,7 @@ class XApi:
             and (end is None or e.posted_at < end)
         ]
         shown = left[:count]
+        self.gate.count_posts(len(shown))
         meta: Json = {"result_count": len(shown)}
         if shown:
             meta = {"newest_id": str(shown[0].id), "oldest_id": str(shown[-1].id)} | meta
@@ -142,6 +144,7 @@ class XApi:
                 raise invalid("ids", one, f"The `ids` query parameter value [{one}] is not valid")
         with self.world.lock:
             found = [e for one in ids if (e := self.world.visible(int(one), Side.X))]
+            self.gate.count_posts(len(found))
             body = self.shapes.listing(found, params.wanted())
         there = {str(e.id) for e in found}
         if gone := [not_found("ids", one, "tweet") for one in ids if one not in there]:
@@ -157,8 +160,19 @@ class XApi:
         if entry is None:
             return answered(request, {"errors": [not_found("id", raw, "tweet")]})
         with self.world.lock:
+            self.gate.count_posts(1)
             body = self.shapes.listing([entry], params.wanted())
         return answered(request, body | {"data": body["data"][0]})
+
+    # --- the project ---
+
+    async def usage(self, request: Request) -> Response:
+        """``GET /2/usage/tweets``: posts read in this month, of how many, and the days until the count starts anew."""
+        if self.gate.enter(request, "usage") is not None:
+            raise XError(403)
+        days_left, read = self.gate.posts_read()
+        told = {"cap_reset_day": days_left, "project_cap": self.world.rules.x_monthly_posts, "project_usage": read}
+        return answered(request, {"data": {**told, "project_id": "1700000000000000001"}})
 
     # --- accounts ---
 

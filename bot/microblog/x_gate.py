@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -29,6 +30,7 @@ media.fields: alt_text duration_ms height media_key non_public_metrics organic_m
   public_metrics type url variants width
 place.fields: contained_within country country_code full_name geo id name place_type
 poll.fields: duration_minutes end_datetime id options voting_status
+usage.fields: cap_reset_day daily_client_app_usage daily_project_usage project_cap project_id project_usage
 expansions: article.cover_media article.media_entities attachments.media_keys attachments.media_source_tweet
   attachments.poll_ids author_id edit_history_tweet_ids entities.mentions.username geo.place_id in_reply_to_user_id
   entities.note.mentions.username referenced_tweets.id referenced_tweets.id.attachments.media_keys
@@ -55,6 +57,7 @@ class XGate:
     def __init__(self, world: World) -> None:
         self.world = world
         self._windows: dict[tuple[str, str], tuple[int, int]] = {}
+        self._month, self._posts_read = "", 0
 
     def enter(self, request: Request, endpoint: str) -> Account | None:
         """The calling account, None for app-only. Raises XError: 401, 429 with its headers."""
@@ -77,6 +80,19 @@ class XGate:
                 title="Unsupported Authentication",
             )
         return account
+
+    def count_posts(self, number: int) -> None:
+        """Count posts that were given out; X's projects may read so many a month."""
+        with self.world.lock:
+            month = f"{self.world.clock().astimezone(UTC):%Y-%m}"
+            self._posts_read = number + (self._posts_read if month == self._month else 0)
+            self._month = month
+
+    def posts_read(self) -> tuple[int, int]:
+        """(days until the month's count starts anew, posts given out in this month)."""
+        self.count_posts(0)
+        today = self.world.clock().astimezone(UTC)
+        return monthrange(today.year, today.month)[1] - today.day + 1, self._posts_read
 
     def _caller(self, request: Request) -> tuple[Account | None, str]:
         header = request.headers.get("authorization", "")

@@ -35,6 +35,15 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def whole_number(body: Any, key: str, most: int = 10**15) -> int | None:
+    """The whole number from 0 to ``most`` under ``key``, given as a number or as text; None where there is none."""
+    value = body.get(key) if isinstance(body, Mapping) else None
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value[:20])
+    found = int(value) if isinstance(value, int) or (isinstance(value, float) and value.is_integer()) else None
+    return found if found is not None and 0 <= found <= most else None
+
+
 def instant(value: Any) -> datetime | None:
     """An RFC 3339 instant, in UTC; None for anything else, and for a time without offset."""
     if not isinstance(value, str):

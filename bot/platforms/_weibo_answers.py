@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.platforms import _weibo_parse as parse
+from bot.platforms._json import whole_number
 from store.errors import BadResponse
 from store.model import AccountInfo, OwnPost
 
@@ -61,17 +62,8 @@ def next_max_id(envelope: Any, bodies: Sequence[Any], max_id: str | None, reach:
     ids = [int(i) for b in bodies if (i := parse.id_of(b)) and i != max_id]
     if not ids or reach.ends_in(bodies):
         return None
-    cursor = number(envelope, "next_cursor", 10**20)
+    cursor = whole_number(envelope, "next_cursor", 10**20)
     return None if cursor == 0 or (cursor is None and len(bodies) < count) else str(min(ids))
-
-
-def number(body: Any, key: str, most: int = 10**15) -> int | None:
-    """The whole number from 0 to ``most`` under ``key``, given as a number or as text; None where there is none."""
-    value = body.get(key) if isinstance(body, Mapping) else None
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        value = int(value[:20])
-    found = int(value) if isinstance(value, int) or (isinstance(value, float) and value.is_integer()) else None
-    return found if found is not None and 0 <= found <= most else None
 
 
 def created(body: Any, path: str) -> datetime:
@@ -99,7 +91,7 @@ def account(user: Any, own: Mapping[str, Any]) -> AccountInfo:
         author = parse.author_of(user)
     except (AttributeError, ValueError):
         raise BadResponse("weibo users/show: the answer holds no user") from None
-    kind = number(user, "verified_type")
+    kind = whole_number(user, "verified_type")
     return AccountInfo(
         id=author.id,
         handle=author.handle,

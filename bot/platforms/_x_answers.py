@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, time, timedelta
 
-from bot.platforms._json import Json, object_, objects, string
+from bot.platforms._json import Json, object_, objects, string, whole_number
 from bot.platforms._x_parse import Me, Unreadable, entities, full_text, posted_at, references
 from bot.platforms._x_rules import is_handle, is_id, post_url
 from store.errors import BadResponse
@@ -61,3 +62,18 @@ def account(body: Json) -> AccountInfo | None:
     if not user and kinds & _GONE:
         return None
     raise BadResponse("X GET /2/users: neither an account nor that there is none")
+
+
+def posts_left(body: Json, now: datetime) -> tuple[int, datetime]:
+    """Posts that the project may still read, and when the count starts anew: a day's beginning (UTC), as X tells days alone.
+
+    Raises:
+        BadResponse: X told no cap or no usage.
+    """
+    usage = object_(body.get("data"))
+    cap, used = whole_number(usage, "project_cap"), whole_number(usage, "project_usage")
+    days = whole_number(usage, "cap_reset_day", 366)
+    if cap is None or used is None:
+        raise BadResponse("X GET /2/usage/tweets: neither cap nor usage")
+    day = now.astimezone(UTC).date() + timedelta(days=max(1, 1 if days is None else days))
+    return max(0, cap - used), datetime.combine(day, time(), UTC)

@@ -15,6 +15,7 @@ from typing import Any
 from bot.platforms import _weibo_answers as answers
 from bot.platforms import _weibo_http as http
 from bot.platforms import _weibo_parse as parse
+from bot.platforms._json import whole_number
 from bot.platforms._weibo_answers import Reach
 from bot.platforms._weibo_budget import CallBudget
 from bot.platforms._weibo_ids import comment_part, id_before, id_key, status_part
@@ -137,7 +138,7 @@ class Weibo:
                 raise
             return Page(posts=(), truncated=True)
         bodies = answers.items(envelope, "statuses", self._settings.search_path)
-        total = answers.number(envelope, "total_number")
+        total = whole_number(envelope, "total_number")
         all_seen = len(bodies) < count and total is not None and total <= number * count
         reached = all_seen or reach.ends_in(bodies)
         window_ends = (number + 1) * count > self._settings.search_window
@@ -310,10 +311,10 @@ class Weibo:
                 raise
         token = self._caller.post(f"{self._settings.oauth_base}/get_token_info", {})
         self._sync_budget(now=True)
-        uid = self._settings.uid or answers.number(token, "uid")
+        uid = self._settings.uid or whole_number(token, "uid")
         if uid is None:
-            uid = answers.number(self._get("account/get_uid.json", {}, writing=True), "uid")
-        expires_in = answers.number(token, "expire_in", _LONGEST_TOKEN_S)
+            uid = whole_number(self._get("account/get_uid.json", {}, writing=True), "uid")
+        expires_in = whole_number(token, "expire_in", _LONGEST_TOKEN_S)
         user = self._get("users/show.json", {"uid": uid}, writing=True)
         left, reset = self._budget.left()
         own = answers.account(
@@ -357,7 +358,7 @@ class Weibo:
         except PlatformError as error:
             _log.info("weibo: rate_limit_status is not to be had, counting alone: %s", error)
             return
-        left, seconds = answers.number(status, "remaining_user_hits"), answers.number(status, "reset_time_in_seconds", 86_400)
+        left, seconds = whole_number(status, "remaining_user_hits"), whole_number(status, "reset_time_in_seconds", 86_400)
         if left is not None and seconds is not None:
             self._budget.observe(left, seconds)
 

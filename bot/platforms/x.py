@@ -11,7 +11,8 @@ import logging
 import re
 import threading
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import requests
@@ -26,7 +27,7 @@ from bot.platforms._x_transport import Session
 from bot.platforms._x_window import SEARCH_DAYS, Chain
 from bot.platforms.base import Platform, PlatformSettings
 from ingest.source import Rules
-from store.errors import BadInput, BadResponse, Doubtful, Refused, SettingsError
+from store.errors import BadInput, BadResponse, Doubtful, PlatformError, Refused, SettingsError
 from store.model import (
     AccountInfo,
     Allowance,
@@ -40,6 +41,8 @@ from store.model import (
     Stream,
     StreamKind,
 )
+
+_log = logging.getLogger(__name__)
 
 SECRETS: dict[str, str] = {
     "X_BEARER_TOKEN": "bearer token of the X app, for reading",
@@ -66,6 +69,8 @@ _JOINED: dict[str, Any] = {
     "place_fields": ["country_code", "full_name", "geo", "id", "name", "place_type"],
     "user_fields": ["created_at", "id", "location", "name", "username", "verified"],
 }  # fmt: skip
+_USAGE_EVERY = timedelta(hours=1)
+_USAGE_FIELDS = ("cap_reset_day", "project_cap", "project_id", "project_usage")
 _ACCOUNT_FIELDS = ["id", "name", "protected", "username", "verified", "verified_type"]
 _OWN: dict[str, Any] = {
     "exclude": ["retweets"],
@@ -164,7 +169,9 @@ class X:
         self._settings, self._clock = settings, clock
         self._client = tweepy.Client(*(secrets[name] for name in SECRETS), return_type=requests.Response)
         self._client.session = Session(settings.base_url, settings.timeout_s, clock, [secrets[name] for name in SECRETS])
-        self._rules = _rules(settings)
+        self._rules = replace(_rules(settings), calls_left=self._posts_left)
+        self._usage: tuple[int, datetime] | None = None
+        self._usage_asked: datetime | None = None
         self._lock = threading.Lock()
         self._known_me = parse.Me(settings.user_id, settings.handle) if settings.user_id else None
 
@@ -258,6 +265,18 @@ class X:
         else:
             return None
         return answers.account(body)
+
+    def _posts_left(self) -> tuple[int, datetime] | None:
+        """Posts that the project may still read this month, asked at most once an hour; None where X did not say."""
+        now = self._clock()
+        if self._usage_asked is None or now - self._usage_asked >= _USAGE_EVERY:
+            self._usage_asked = now
+            try:
+                answer = self._client.request("GET", "/2/usage/tweets", params={"usage.fields": ",".join(_USAGE_FIELDS)})
+                self._usage = answers.posts_left(_body(answer), now)
+            except PlatformError as error:
+                _log.info("x: how many posts may still be read is not to be had: %s", error)
+        return self._usage
 
     def _me(self) -> parse.Me:
         """The bot's own id and handle, asked once a process."""

@@ -53,9 +53,10 @@ def poll_interval_s(seat: PlatformSeat) -> float:
 
 
 def keep_budget(bot: Bot, seat: PlatformSeat) -> None:
-    """Keep how many calls the platform still allows, for ``status``, the metrics and the operator's page."""
-    if (calls_left := seat.platform.rules.calls_left) is not None:
-        left, until = calls_left()
+    """Keep what is left of the platform's budget, for ``status``, the metrics and the operator's page."""
+    calls_left = seat.platform.rules.calls_left
+    if calls_left is not None and (told := calls_left()) is not None:
+        left, until = told
         with bot.store.write("poll.budget") as tx:
             platform_states.put(tx, seat.name, calls_left=left, calls_reset_at=until)
 

@@ -385,3 +385,29 @@ def test_accounts_are_looked_up_by_handle(x_build: Callable[..., Platform], micr
     own = platform.account()
     assert own is not None
     assert own.handle == "suishoupai_bot"
+
+
+def test_what_is_left_to_read_is_asked_once_an_hour(x_build: Callable[..., Platform], microblog: Microblog, clock: Any) -> None:
+    """Cap less usage and the first day of the next month; within the hour the last word holds, also where X fails then."""
+    platform = x_build()
+    left = platform.rules.calls_left
+    assert left is not None
+    microblog.faults.add(Fault(FaultKind.SERVER_ERROR, "/x/2/usage/tweets", count=1))
+    assert left() is None
+    clock.forward(hours=1)
+    first = left()
+    assert first is not None
+    cap = microblog.world.rules.x_monthly_posts
+    now = clock().astimezone(UTC)
+    assert (first[0], first[1].day, first[1] > now) == (cap, 1, True)
+    for number in range(3):
+        microblog.world.add_post(Side.X, "passerby", f"#随手拍 {number}", photos=[picture(number)])
+    posts, _ = chain(platform, TAG, None, clock)
+    assert left() == first
+    clock.forward(hours=1)
+    microblog.faults.add(Fault(FaultKind.SERVER_ERROR, "/x/2/usage/tweets", count=1))
+    assert left() == first
+    clock.forward(hours=1)
+    again = left()
+    assert again is not None
+    assert again[0] == cap - len(posts) == cap - 3

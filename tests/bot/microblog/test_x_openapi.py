@@ -117,6 +117,15 @@ def test_accounts_are_valid(call: Any, mb: Microblog, valid: Any, thread: list[i
     valid(call.session.get(f"{mb.x_url}/2/users/me", auth=call.oauth()), 200)
 
 
+def test_usage_is_valid_and_for_the_app_alone(call: Any, mb: Microblog, valid: Any, thread: list[int]) -> None:
+    """Posts given out are counted; a user's token is refused."""
+    before = valid(call.x("/usage/tweets"), 200).json()["data"]["project_usage"]
+    valid(call.x("/tweets", ids=str(thread[0])), 200)
+    after = valid(call.x("/usage/tweets", **{"usage.fields": "project_cap,project_usage"}), 200).json()["data"]
+    assert after["project_usage"] == before + 1
+    assert call.session.get(f"{mb.x_url}/2/usage/tweets", auth=call.oauth()).status_code == 403
+
+
 def test_writing_is_valid(call: Any, mb: Microblog, valid: Any, thread: list[int]) -> None:
     """Creating, answering, being refused and deleting."""
     own = valid(call.tweet("收到 S-1", thread[0]), 201).json()["data"]["id"]

@@ -22,7 +22,7 @@ def test_the_overview_names_what_is_stuck(world, as_role) -> None:
         platform_states.put(tx, "weibo", calls_left=43, calls_reset_at=tx.now + timedelta(hours=3))
     page = as_role(Role.OPERATOR).get("/operator")
     assert "示例分局" in page
-    assert re.search(r"weibo: calls left until [^<]+</dt><dd class=\"number\">43</dd>", page)
+    assert re.search(r"weibo: budget left until [^<]+</dt><dd class=\"number\">43</dd>", page)
     assert "广东省 · 1" in page
     assert "weibo:hashtag:t" in page
     as_role(Role.VOLUNTEER).get("/operator", 403)
