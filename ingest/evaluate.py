@@ -6,7 +6,9 @@ means that the text leaves it open, and the right answer is none.
 Place
     *exact*: the settled answer is ``adcode``; *accepted*: it is in ``accept``; *prefecture*: neither, but of the same prefecture;
     *wrong*: another prefecture; *none*: no settled answer though there is one. Where none is expected, *rightly none* or, for any
-    settled answer, *false alarm*. An answer with alternatives is not settled.
+    settled answer, *false alarm*. An answer with alternatives is not settled. Of each outcome it is counted how many answers were
+    *certain*: only there would officials have been mentioned (``Where.settled``, the bar of bot/alerts/officials.py). So what is
+    certain among *prefecture*, *wrong* and *false alarm* are the calls that would have gone to the wrong people.
 Time
     *right*: the middle of [seen_from, seen_to) lies within ``tol_min`` minutes of ``time``; *wrong*, *none*, *false alarm*
     alike. The middle is the fairest single moment of an interval; a whole day for a clock in the text is thereby wrong.
@@ -28,6 +30,8 @@ from store.errors import BadInput
 from store.model import When, Where
 
 PLACE_OUTCOMES = ("exact", "accepted", "prefecture", "wrong", "none", "rightly none", "false alarm")
+MISLED = ("prefecture", "wrong", "false alarm")
+"""Outcomes of the place where a certain answer calls the wrong people."""
 TIME_OUTCOMES = ("right", "wrong", "none", "rightly none", "false alarm")
 
 
@@ -44,7 +48,7 @@ class Gold:
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """A post that was not read as expected."""
+    """A post that was not read as expected. ``certain``: officials of the place that was read would have been mentioned."""
 
     id: str | int
     what: str
@@ -52,15 +56,20 @@ class Miss:
     text: str
     expected: str
     got: str
+    certain: bool = False
 
 
 @dataclass(slots=True)
 class Figures:
-    """Counts of outcomes over a gold file; ``texts_per_s`` on one core, after the tables were loaded."""
+    """Counts of outcomes over a gold file; ``texts_per_s`` on one core, after the tables were loaded.
+
+    ``certain``: of each outcome of the place, how many answers officials would have been mentioned for.
+    """
 
     posts: int
     place: dict[str, int]
     time: dict[str, int]
+    certain: dict[str, int]
     texts_per_s: float = 0.0
     load_s: float = 0.0
     misses: list[Miss] = field(default_factory=list)
@@ -69,6 +78,11 @@ class Figures:
     def place_right(self) -> int:
         """Exact and accepted answers, and none where none is right."""
         return self.place["exact"] + self.place["accepted"] + self.place["rightly none"]
+
+    @property
+    def misled(self) -> int:
+        """Posts for which the wrong officials would have been mentioned."""
+        return sum(self.certain[outcome] for outcome in MISLED)
 
 
 def read_gold(path: Path) -> list[Gold]:
@@ -133,7 +147,8 @@ def time_outcome(gold: Gold, when: When) -> str:
 
 def evaluate(gold: Sequence[Gold], *, rounds: int = 5) -> Figures:
     """Read every post and count; the speed is the best of ``rounds`` passes (others share the machine)."""
-    figures = Figures(len(gold), dict.fromkeys(PLACE_OUTCOMES, 0), dict.fromkeys(TIME_OUTCOMES, 0))
+    none_yet = dict.fromkeys(PLACE_OUTCOMES, 0)
+    figures = Figures(len(gold), none_yet, dict.fromkeys(TIME_OUTCOMES, 0), dict(none_yet))
     started = time.perf_counter()
     resolve(gold[0].item)
     figures.load_s = time.perf_counter() - started
@@ -141,10 +156,12 @@ def evaluate(gold: Sequence[Gold], *, rounds: int = 5) -> Figures:
         where, when = resolve(each.item)
         place, moment = place_outcome(each, where), time_outcome(each, when)
         figures.place[place] += 1
+        figures.certain[place] += where.settled
         figures.time[moment] += 1
         if place not in {"exact", "accepted", "rightly none"}:
             got = where.adcode or "/".join(where.alternatives) or "none"
-            figures.misses.append(Miss(each.item.id, "place", place, each.item.text, each.adcode or "none", got))
+            wanted = each.adcode or "none"
+            figures.misses.append(Miss(each.item.id, "place", place, each.item.text, wanted, got, where.settled))
         if moment not in {"right", "rightly none"}:
             got = f"{when.seen_from} to {when.seen_to}" if when.seen_to else "none"
             figures.misses.append(Miss(each.item.id, "time", moment, each.item.text, str(each.time or "none"), got))

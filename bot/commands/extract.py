@@ -14,7 +14,7 @@ from rich.text import Text
 
 from bot.commands import evaluate_faces
 from bot.commands.common import EXIT_PROBLEM, JsonOption, emit_json, err, out, table
-from ingest.evaluate import PLACE_OUTCOMES, TIME_OUTCOMES, Figures, read_gold
+from ingest.evaluate import PLACE_OUTCOMES, TIME_OUTCOMES, Figures, Miss, read_gold
 from ingest.evaluate import evaluate as measure
 from ingest.extract import as_json as result_of
 from ingest.extract import extract_line, read_item, resolve
@@ -114,18 +114,24 @@ def evaluate_extract(
     misses: Annotated[bool, typer.Option("--misses/--no-misses", help="List the posts that were read wrongly.")] = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Print how well place and time are read, and how fast."""
+    """Print how well place and time are read, how many misreadings would have called somebody, and how fast."""
     figures = measure(read_gold(gold))
     if as_json:
         emit_json({**_summary(figures), "misses": figures.misses if misses else []})
         return
     names = dict.fromkeys((*PLACE_OUTCOMES, *TIME_OUTCOMES))
-    cells = ((name, figures.place.get(name, ""), figures.time.get(name, "")) for name in names)
-    table(f"{gold}: {figures.posts} posts", ("outcome", "place", "time"), cells)
+    place, certain, times = figures.place, figures.certain, figures.time
+    cells = ((name, place.get(name, ""), certain.get(name, ""), times.get(name, "")) for name in names)
+    table(f"{gold}: {figures.posts} posts", ("outcome", "place", "of it certain", "time"), cells)
+    out.print(f"wrong officials mentioned: {figures.misled} of {figures.posts} posts", markup=False, highlight=False)
     out.print(f"{figures.texts_per_s:.0f} texts/s on one core, first text after {figures.load_s:.2f} s", markup=False)
     if misses:
-        shown = ((m.id, m.what, m.outcome, m.expected, m.got, m.text) for m in figures.misses)
+        shown = ((m.id, m.what, m.outcome, m.expected, _got(m), m.text) for m in figures.misses)
         table("Misread", ("id", "", "outcome", "expected", "got", "text"), shown, empty="none")
+
+
+def _got(miss: Miss) -> str:
+    return f"{miss.got}, certain" if miss.certain else miss.got
 
 
 def _summary(figures: Figures) -> dict[str, Any]:
@@ -133,6 +139,8 @@ def _summary(figures: Figures) -> dict[str, Any]:
         "posts": figures.posts,
         "place": figures.place,
         "place_right": figures.place_right,
+        "place_certain": figures.certain,
+        "wrong_officials_mentioned": figures.misled,
         "time": {name: figures.time[name] for name in TIME_OUTCOMES},
         "texts_per_s": round(figures.texts_per_s),
         "load_s": round(figures.load_s, 3),

@@ -17,11 +17,13 @@ from ingest.places.normalise import Prose
 _JOINED = re.compile(r"(?:到|至|去|往|飞|回|开往|[-—~→、和与])+$")
 
 _OR = re.compile("或者?|还是|和|及|、")
-_ON_TO = re.compile("[到至去飞回往]")
+_ON_TO = re.compile("(?:一路)?(?:找|寻|追|走|跑|流浪|辗转|奔波|坐车|坐火车)?[到至去飞回往]")
 _JOURNEY_ENDS = re.compile(r"[，,。；;!！?？\n\x00]|$|的?(?:火车|列车|高铁|动车|航班|飞机|大巴|客车|车|路上|途中|路)")
 
 _DRAGS = frozenset({"origin", "missing", "destination", "person", "appeal", "general"})
 """Verdicts on a name that hold for the names it is chained to as well."""
+_DRAGS_BACK = frozenset({"institution", "goods", "staff"})
+"""Verdicts that hold for the wider name right before as well: 河南|安阳警方提醒."""
 
 _CORRECTION = re.compile("不对|不(?<=[啊哦噢呃额嗯哎]不)[，,是对]|说错|写错|打错|记错|搞错|弄错|口误|更正|纠正")
 CORRECTED = 40
@@ -32,9 +34,6 @@ MOST_CORRECTIONS = 8
 
 _SCHOOL = ("大学", "学院", "医院")
 
-_DRAGS = frozenset({"origin", "missing", "destination", "person", "appeal", "general"})
-"""Verdicts on a name that hold for the names it is chained to as well."""
-
 
 def without_chained(
     accepted: list[Mention], refused: list[Mention], prose: Prose, divisions: DivisionTable
@@ -43,14 +42,17 @@ def without_chained(
 
     ``南宁到柳州的大巴``, ``北京、上海等大城市``: both ends of a journey and all of a list are refused.
     """
-    queue = [mention for mention in refused if mention.cue.verdict in _DRAGS]
+    queue = [mention for mention in refused if mention.cue.verdict in _DRAGS or mention.cue.verdict in _DRAGS_BACK]
     if not queue:
         return accepted
     by_end = {mention.end: mention for mention in accepted}
     by_start = {mention.start: mention for mention in accepted}
     dragged: set[int] = set()
     for mention in queue:
-        beside = [by_end.get(mention.start - gap) for gap in (0, 1)] + [by_start.get(mention.end + gap) for gap in (0, 1)]
+        if mention.cue.verdict in _DRAGS_BACK:
+            beside = [by_end.get(mention.start)]
+        else:
+            beside = [by_end.get(mention.start - gap) for gap in (0, 1)] + [by_start.get(mention.end + gap) for gap in (0, 1)]
         joined = _JOINED.search(prose.prose, max(0, mention.start - 3), mention.start)
         partner = by_end.get(joined.start()) if joined and mention.cue.verdict in ("destination", "general") else None
         partner = partner or _journey(mention, by_start, prose)
@@ -65,14 +67,15 @@ def without_chained(
 
 
 def _journey(mention: Mention, by_start: dict[int, Mention], prose: Prose) -> Mention | None:
-    """What goes with a refused name: the end of its journey (从成都到拉萨，...; None where somebody was seen at that end), or
+    """What goes with a refused name: the end of its journey (从成都一路找到拉萨，...; None where somebody was seen at that end), or
     the other of two destinations (卖到莆田或者潮汕)."""
     either = _OR.match(prose.prose, mention.end)
     if either and mention.cue.verdict in ("destination", "general"):
         return by_start.get(either.end())
-    if mention.cue.because[:1] not in ("从", "由", "自") or not _ON_TO.match(prose.prose, mention.end):
+    on = _ON_TO.match(prose.prose, mention.end) if mention.cue.because[:1] in ("从", "由", "自") else None
+    if on is None:
         return None
-    end = by_start.get(mention.end + 1)
+    end = by_start.get(on.end())
     return end if end is not None and _JOURNEY_ENDS.match(prose.prose, end.end) else None
 
 

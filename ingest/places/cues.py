@@ -14,7 +14,7 @@ from ingest.places import surroundings as say
 
 Verdict = Literal[
     "sighting", "plain", "origin", "destination", "road", "institution", "goods", "person", "missing", "appeal", "feature",
-    "general", "staff", "corrected",
+    "general", "staff", "corrected", "title", "compared", "asked",
 ]  # fmt: skip
 
 WINDOW = 14
@@ -49,6 +49,7 @@ _AFTER = _first_of(
         ("destination", say.AFTER_DESTINATION),
         ("missing", say.AFTER_MISSING),
         ("general", say.AFTER_GENERAL),
+        ("asked", say.AFTER_ASKED),
     )
 )
 _Before = tuple[re.Pattern[str], re.Pattern[str] | None, Verdict]
@@ -65,6 +66,9 @@ _BEFORE: tuple[_Before, ...] = (
     (say.BEFORE_FAMILY, say.AFTER_WORK, "origin"),
     (say.BEFORE_SPEECH, say.AFTER_SPEECH, "origin"),
     (say.BEFORE_GO, say.AFTER_VEHICLE, "destination"),
+    (say.BEFORE_GO_THERE, say.AFTER_ERRAND, "destination"),
+    (say.BEFORE_TITLE, say.AFTER_TITLE, "title"),
+    (say.BEFORE_THAN, say.AFTER_MORE, "compared"),
     (say.BEFORE_WRITTEN, None, "general"),
     (say.BEFORE_FUTURE, None, "destination"),
 )
@@ -90,7 +94,7 @@ def judge(prose: str, start: int, end: int, *, feature: bool = False) -> Cue:
         end -= 1  # 上海市民, 吉林市场
     before = prose[max(0, start - WINDOW) : start]
     if prose[start].isascii():
-        return _judge_english(prose, end, prose[max(0, start - 2 * WINDOW) : start])
+        return _judge_english(prose, end, prose[max(0, start - 3 * WINDOW) : start])
     if feature:
         found = say.AFTER_FEATURE.match(prose, end, end + WINDOW)
         if found:
@@ -134,6 +138,7 @@ def _support(prose: str, end: int, before: str) -> Cue:
         say.HEDGE.search(before)
         or say.BEFORE_HAVE.search(before)
         or say.AFTER_ON_ROAD.match(prose, end)  # 在广州路上: on a road of 广州, or on the road called after it
+        or say.AFTER_NAMESAKE.match(prose, end, end + WINDOW)
         or say.AFTER_UNSURE.match(prose, end, end + WINDOW)
     )
     found = say.BEFORE_SIGHTING.search(before, len(before) - 8) or say.AFTER_PLACE.match(prose, end, end + WINDOW)

@@ -8,6 +8,7 @@ from ingest.divisions import table
 from ingest.places.cues import Cue, judge
 from ingest.places.lexicon import Name, Sense, lexicon
 from ingest.places.normalise import Prose
+from ingest.places.surroundings import AFTER_CIVIC
 
 REASONS = {
     "road": "is part of a road or gate name",
@@ -21,6 +22,9 @@ REASONS = {
     "corrected": "is taken back by the writer",
     "staff": "says where somebody works or studies",
     "general": "is said of another place or of places in general",
+    "title": "stands in a title",
+    "compared": "is compared with the place",
+    "asked": "is asked for",
     "feature": "is part of a square's, park's or building's name",
 }
 """Why a name is not where the child was seen, in a reviewer's words."""
@@ -90,6 +94,8 @@ def find(prose: Prose) -> tuple[list[Mention], list[Mention]]:
                 cue = Cue("sighting", "the name after it")  # 南京|新街口, 邢台|桥西区: the street is a name of its own
             elif cue.verdict == "feature" and _is_city_behind_its_parent(name, start, found[index - 1] if index else None):
                 cue = Cue("sighting", cue.because, strong=True)  # 新疆|石河子广场: called after the city it stands in
+            elif cue.verdict == "feature" and name.weight == 2 and AFTER_CIVIC.match(prose.plain, end):
+                cue = judge(prose.plain if tagged else prose.prose, start, end)
         mention = Mention.of(name, start, end, cue, tagged)
         city = name.senses[0].adcode == "710000"  # 台北, 高雄: listed beside the streets, and streets are called after them
         street = mention.is_landmark and not city and cue.verdict in ("road", "institution", "goods")

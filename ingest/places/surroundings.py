@@ -43,7 +43,7 @@ def _maybe(words: str) -> str:
 # --- behind the name ------------------------------------------------------------------------------------------------
 
 AFTER_ROAD = re.compile(
-    r"(?:新|老)?(?:[东西南北中]{0,2}|[一二三四五六七八九](?!一|道[街巷]|马路)|第[一二三])"
+    r"(?:新|老)?(?:[东西南北中]{0,2}|[一二三四五六七八九](?!一|道[街巷]|马路|(?<=一)路[找走追跟到来跑])|第[一二三])"
     r"(?:大?路(?![边上过旁人遇])|街(?![头上边坊]|道(?!口))|大街(?!小巷|上)|大道|道(?![具理路德歉谢出])|巷(?!子)|弄|胡同|门(?![口前外诊])|桥(?!头))"
 )
 AFTER_ORIGIN = re.compile(
@@ -60,7 +60,7 @@ AFTER_ORIGIN = re.compile(
 SEEN_OR_SUSPECTED = _any("看 见 发现 遇 碰 出现 现身 乞讨 街头 疑似 怀疑 像 可能 有")
 AFTER_MISSING = re.compile(
     rf"(?:(?!{SEEN_OR_SUSPECTED}){IN_CLAUSE}){{0,10}}?"
-    + _any("走失 走丢 丢失 失踪 失散 被拐 被抢 被偷 被骗 被人?[抱带骗]走 抱走 不见了 出生 丢了 丢的")
+    + _any("走失 走丢 丢失 失踪 失散 被卖 被拐 被抢 被偷 被骗 被人?[抱带骗]走 抱走 不见了 出生 丢了 丢的")
 )
 PLACE_AT_SCHOOL = rf"{IN_CLAUSE}{{0,8}}(?:门口?|附近|旁边?|对面|校门|外面?|站|路口)"
 AFTER_INSTITUTION = re.compile(
@@ -69,10 +69,10 @@ AFTER_INSTITUTION = re.compile(
         rf"[市省县区]?公安(?!门|局?{IN_CLAUSE}{{0,4}}门口)"
         " 交警 民警 日报 晚报 晨报 都市报 商报 青年报 电视台 卫视 新闻 发布 微博 热线"
         " 高法 高院 法院 检察院 公安厅 省委 市委 团委 妇联 广播电台 交通广播 生活频道 民政局 救助站的 市政府 银行 航空 电信"
-        " 移动公司 联通 地产 房产 旅游 股市 商会 同乡会 户外 车友"
+        " 移动公司 联通 地产 房产 旅游(?:局|委|网|公司|集团|频道|发布|政务|节|团|大巴) 股市 商会 同乡会 户外 车友"
         " 总部 分部 分会 分社 办事处 工作站 协会 基金会 志愿者协会 志愿者联盟 [^，,。]{0,2}队(?![伍列])"
         " 战役 起义 梆子 府志 网(?![吧球])"
-        " 警方[^，,。]{0,6}(?:破获|通报|解救|抓获|侦破|捣毁|发布|披露|透露)"
+        " 警方[^，,。]{0,6}(?:破获|通报|解救|抓获|侦破|捣毁|发布|披露|透露|提醒|辟谣|悬赏|征集|公布|回应|证实|介绍|立案)"
         rf" (?:大学|医科|师范|理工|交通|科技|工业|农业|外国语|财经|职业)(?!{PLACE_AT_SCHOOL})(?!城)"
     )
 )
@@ -82,6 +82,8 @@ AFTER_GOODS = re.compile(
         " 肉夹馍 泡馍 特产 啤酒 土菜 农家菜 私房菜 大盘鸡 沙茶面 小笼包 大米 发廊 白药 同仁堂"
         " 板面 烩面 刀削面 麻辣烫 串串 煎饼 麻花 鱼丸 米线 生煎 馄饨 水饺 饺子 烤羊肉 羊肉串 烤肉 切糕 鸭脖 热干面 臭豆腐"
         " 螺蛳粉 牛肉[面粉] 羊肉[面粉泡] 炒饭 冒菜 酸辣粉 桂花鸭 板鸭 早茶 肠粉 布鞋 糕点 糖葫芦"
+        " 地铁[票卡] 公交卡 一卡通 地图 发票 身份证 电话卡 [皮布]鞋 皮[衣草] 丝绸 家纺"
+        " [^，,。在穿着]{0,4}(?:球衣|队服|校服|t恤|衬衫|文化衫|帽子)"
         " 香烟 牌照 牌子? 时间 大排档 大牌档 料理 餐厅 宾馆 风味 产的 制造"
     )
 )
@@ -92,7 +94,7 @@ AFTER_DESTINATION = re.compile(
 )
 AFTER_GENERAL = re.compile(
     _any("这样的? 这种 那样的? 一样的? 似的 之类 等地 等城市 等大城市 等一?些 的?(?:上学|读书|念书|当兵)(?:的时候|时|那)")
-    + r"|[\u4e00-\u9fff]{0,4}(?:被称为?|号称|素有)"
+    + r"|[\u4e00-\u9fff]{0,4}(?:被称为?|号称|素有)|的?[\u4e00-\u9fff]{0,3}(?:也没|都没|也不如|都不如|也比不上)(?:这|那)"
 )
 AFTER_FEATURE = re.compile(
     _any(
@@ -101,11 +103,20 @@ AFTER_FEATURE = re.compile(
         " 超市 购物 体育 会展"
     )
 )
+AFTER_CIVIC = re.compile(_any("百货大楼 百货商[场店] 医院 中学 体育[场馆] 购物中心"))
+"""Features that a town calls after itself rather than after another one (延吉百货大楼, 昆山医院)."""
 AFTER_VEHICLE = re.compile("[，,]?的?" + _any("火车 列车 动车 高铁 航班 飞机 大巴(?!扎) 班车 客车 车 路上 途中 船"))
 AFTER_WORK = re.compile("[^，,。]{0,4}?" + _any("打工 上班 工作 务农 做工 做生意 生活 住"))
+AFTER_ERRAND = re.compile(_any("找(?!到) 投奔 打工 上学 读书 念书 看病 治病 求医 上访"))
+AFTER_TITLE = re.compile("[^《》\n]{0,8}》")
+AFTER_MORE = re.compile("[^，,。]{0,6}?(?:还|更)")
+AFTER_ASKED = re.compile("(?:市|县|那边|这边|站)?的?(?:吗|么(?!多)|嘛|吧[?？])")
+"""``上海的吗？``: the writer asks whether it is there, or for people who are."""
+AFTER_NAMESAKE = re.compile(_any("商城 商场 商贸城 批发 商品(?!房) 鞋城 服装城 皮革城") + "|[^，,。]{0,2}店")
+"""Shops and malls that are called after the city their goods or owners come from (温州商城, 义乌商品批发)."""
 AFTER_SPEECH = re.compile("[^，,。]{0,1}" + _any("话 方言 口音 腔"))
 STAFF = "(?:[\u4e00-\u9fff]{0,4}系)?的?[\u4e00-\u9fff]{0,2}" + _any(
-    "教授 医生 护士 老师 专家 学者 研究 调查 校友 志愿者 毕业 学生会 社团 课题组 学系"
+    "出版 教授 医生 护士 老师 专家 学者 研究 调查 校友 志愿者 毕业 学生会 社团 课题组 学系"
 )
 AFTER_STAFF = re.compile("[^，,。在到]{0,6}?(?:大学|学院|医院)" + STAFF)
 STAFF_OF_IT = re.compile(STAFF)
@@ -144,6 +155,7 @@ BEFORE_ORIGIN = re.compile(
     _any(
         "来自 老家(?<![在回]老家)(?:是|在)? 家(?<![大国专商店酒人厂]家)(?:是|在|住) 籍贯(?:是|为)? 祖籍 户口(?:在|是)? 原籍"
         " 出生(?:于|在)"
+        " 归属地 属地 ip 身份证(?:上|地址)* 快递单? 发件地 寄件地 区号"
         " 自称是? 说(?:自己|他|她)?(?:是|来自) 口音(?:像|是) 像(?<!好像)是?(?!在) 被拐自 是不是 家乡"
     )
     + rf"{IN_CLAUSE}{{0,3}}$"
@@ -153,6 +165,9 @@ BEFORE_FAMILY = re.compile(
 )
 BEFORE_SPEECH = re.compile(_any("一口 讲(?:着|的是)? 说(?:着|的是)? 操(?:着|的是)?") + "(?:地道|标准|流利)?的?$")
 BEFORE_GO = re.compile("[去往到回飞赴来至]$")
+BEFORE_GO_THERE = re.compile("[去往赴回]$")
+BEFORE_TITLE = re.compile("[《][^》\n]{0,8}$")
+BEFORE_THAN = re.compile("[比]$")
 BEFORE_FUTURE = re.compile(
     _any("明天 明早 明晚 明儿 后天 下周 下星期 下个?月 即将 将[去到在于] 计划 打算 准备") + rf"{IN_CLAUSE}{{0,10}}$"
 )
@@ -171,6 +186,7 @@ BEFORE_FROM = re.compile("[从由自]$")
 BEFORE_DESTINATION = re.compile(
     _any(
         "下次再?[去到来] 以后再?[去到来在] 去过 到过 离开 开往 去往 飞往 前往 发往 驶往 送回 送往 寄到 要去 想去 准备去 打算去 回"
+        " 嫁[到去]了? 搬[到去]了? 迁到了? 移居 考[到上]了? 车票[是上] 票根是?"
         " 卖[到往给至]了? 贩[到往给至]了? 逃窜?[到往给至]了? 转移[到往给至]了? 拐去 转发到 转给 卖往"
     )
     + "$"
@@ -205,7 +221,11 @@ HEDGE = re.compile(
 # --- English --------------------------------------------------------------------------------------------------------
 
 EN_BEFORE_ORIGIN = re.compile(
-    r"\b(?:from|born in|native of|accent of|to|(?:missing|disappeared|abducted|kidnapped) (?:in|from)|last seen (?:in|at|near)"
+    r"\b(?:from (?:a|the|some|his|her|their|another) (?:[a-z]+ )?(?:village|town|county|city|farm|family|home|place|orphanage) (?:in|near|of)"
+    r"|from|born in|native of|accent of|to|about"
+    r"|(?:police|court|authorities|charit(?:y|ies)|ngos?|organi[sz]ations?|lawyers?|journalists?|volunteers?) in"
+    r"|(?:sold|bought|adopted|arrested|jailed|sentenced)(?: [a-z]+){0,2} in|(?:missing|disappeared|abducted|kidnapped|snatched|stolen|trafficked)"
+    r"(?: (?!boy|girl|kid|child|baby|seen|saw|spotted|now|begging)[a-z]+){0,3} (?:in|from|near|at)|last seen (?:in|at|near)"
     r"|(?:lost|grew up|live[ds]?|living|based|stud(?:ied|ying)|work(?:s|ed|ing)?) in"
     r"|(?:friends?|relatives?|colleagues?|classmates?) in"
     r"|(?:mom|mum|mommy|mother|dad|father|parents|family|folks|grandma|grandpa|grandparents|brother|sister)(?:'s)?"
@@ -220,6 +240,8 @@ EN_AFTER_ROAD = re.compile(
     r"(?:road|rd|street|st|avenue|ave|lu|jie|dajie|dadao|lane|square|park|hotel|restaurant|bridge)\b"
 )
 EN_AFTER_OTHER = re.compile(
-    r"\s(?:accent|kid|boy|girl|child|woman|man|people(?!'s)|dialect|police|times?|news|express|duck|noodles?|fried|rice|hotpot|beer|dumplings?|daily|airlines|native"
+    r"\s(?:accent|kid|boy|girl|child|woman|man|people(?!'s)|dialect|police|government|courts?|authorities|officials|embassy|consulate|times?|news|express|duck|noodles?|fried|rice|hotpot|beer|dumplings?|daily|airlines|native"
+    r"|(?:(?!(?:in|with|and|a|an|the|wearing|wore|near|at|on|by|his|her|their|no|old|dirty|torn)\b)[a-z]+ )?"
+    r"(?:jersey|t-?shirt|shirt|hoodie|sweater|sweatshirt|jacket|cap|uniform|logo|scarf|backpack)s?\b"
     r"|university(?!.{0,8}(?:gate|campus|station)))\b|[-\s]born\b"
 )

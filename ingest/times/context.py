@@ -34,8 +34,8 @@ _EVENT = re.compile(
     re.ASCII,
 )
 _HEDGE = re.compile(
-    r"(?:疑似?|怀疑|像|是不是|是否|会不会|可能|恐怕|担心|或|不知|防|严打|打击|救助"
-    r"|suspect\w*|maybe|might|possibly|perhaps|could be|looks? like|is it)"
+    r"(?:疑似?|怀疑|像|是不是|是否|会不会|可能|恐怕|担心|或|不知|谁家?|哪家|哪位|有没有|防|严打|打击|救助"
+    r"|suspect\w*|whose|anyone|maybe|might|possibly|perhaps|could be|looks? like|is it)"
     r"[^,]{0,12}$"
 )
 _LOST_NOUN = re.compile(r"的?(?:儿童|小?孩|孩子|男孩|女孩|人口|人员|宝贝|kids?|child)")

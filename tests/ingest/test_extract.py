@@ -187,6 +187,23 @@ def test_gold_file_errors_name_the_line(tmp_path: Path) -> None:
         read_gold(tmp_path / "missing")
 
 
+def test_misreadings_that_would_have_called_somebody_are_counted_apart() -> None:
+    """Only a certain answer mentions officials: an open misreading harms nobody, a certain one is counted as misled."""
+
+    def post(text: str, adcode: str | None) -> Gold:
+        item = Item("1", text, datetime(2011, 2, 16, 3, tzinfo=UTC))
+        return Gold(item, adcode, (), None, timedelta())
+
+    sure, unsure = "昨天在广州天河城看到一个男孩乞讨", "听说可能在广州天河区，一个男孩乞讨"
+    figures = evaluate([post(sure, None), post(unsure, None), post(sure, "440106"), post(sure, "310101")], rounds=1)
+    assert figures.place["false alarm"] == 2
+    assert figures.certain["false alarm"] == 1
+    assert (figures.place["exact"], figures.certain["exact"]) == (1, 1)
+    assert (figures.place["wrong"], figures.certain["wrong"]) == (1, 1)
+    assert figures.misled == 2
+    assert [miss.certain for miss in figures.misses if miss.what == "place"] == [True, False, True]
+
+
 @pytest.mark.skipif(not GOLD.is_file(), reason="the labelled posts are not beside this checkout")
 def test_gold_figures() -> None:
     """The measured figures hold: place right on at least 56 of 60 with at most one wrong or false, time on at least 49 of 51."""
@@ -195,4 +212,5 @@ def test_gold_figures() -> None:
     assert figures.place["wrong"] + figures.place["false alarm"] <= 1
     assert figures.time["right"] >= 49
     assert figures.time["false alarm"] == 0
+    assert figures.misled == 0
     assert figures.texts_per_s > 0

@@ -91,7 +91,9 @@ def test_evaluate_prints_figures_and_misses(tmp_path: Path) -> None:
     assert figures["place"]["exact"] == figures["place"]["false alarm"] == 1
     assert figures["time"]["right"] == figures["time"]["false alarm"] == 1
     assert [(miss["id"], miss["what"]) for miss in figures["misses"]] == [(8, "place"), (8, "time")]
+    assert figures["place_certain"]["false alarm"] == figures["wrong_officials_mentioned"] == 1
     table = run("evaluate", "extract", str(path)).output
+    assert "wrong officials mentioned: 1 of 2 posts" in table
     assert "texts/s" in table
     assert "false alarm" in table
 
