@@ -42,7 +42,7 @@ def without_chained(
 
     ``南宁到柳州的大巴``, ``北京、上海等大城市``: both ends of a journey and all of a list are refused.
     """
-    queue = [mention for mention in refused if mention.cue.verdict in _DRAGS or mention.cue.verdict in _DRAGS_BACK]
+    queue = [mention for mention in refused if mention.cue.verdict in _DRAGS | _DRAGS_BACK]
     if not queue:
         return accepted
     by_end = {mention.end: mention for mention in accepted}
@@ -52,7 +52,8 @@ def without_chained(
         if mention.cue.verdict in _DRAGS_BACK:
             beside = [by_end.get(mention.start)]
         else:
-            beside = [by_end.get(mention.start - gap) for gap in (0, 1)] + [by_start.get(mention.end + gap) for gap in (0, 1)]
+            beside = [by_end.get(mention.start - gap) for gap in (0, 1)]
+            beside += [by_start.get(mention.end + gap) for gap in (0, 1)]
         joined = _JOINED.search(prose.prose, max(0, mention.start - 3), mention.start)
         partner = by_end.get(joined.start()) if joined and mention.cue.verdict in ("destination", "general") else None
         partner = partner or _journey(mention, by_start, prose)
@@ -67,8 +68,8 @@ def without_chained(
 
 
 def _journey(mention: Mention, by_start: dict[int, Mention], prose: Prose) -> Mention | None:
-    """What goes with a refused name: the end of its journey (从成都一路找到拉萨，...; None where somebody was seen at that end), or
-    the other of two destinations (卖到莆田或者潮汕)."""
+    """What goes with a refused name: the end of its journey (从成都一路找到拉萨，...; None where somebody was seen at that
+    end), or the other of two destinations (卖到莆田或者潮汕)."""
     either = _OR.match(prose.prose, mention.end)
     if either and mention.cue.verdict in ("destination", "general"):
         return by_start.get(either.end())

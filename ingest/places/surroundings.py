@@ -221,7 +221,8 @@ HEDGE = re.compile(
 # --- English --------------------------------------------------------------------------------------------------------
 
 EN_BEFORE_ORIGIN = re.compile(
-    r"\b(?:from (?:a|the|some|his|her|their|another) (?:[a-z]+ )?(?:village|town|county|city|farm|family|home|place|orphanage) (?:in|near|of)"
+    r"\b(?:from (?:a|the|some|his|her|their|another) (?:[a-z]+ )?"
+    r"(?:village|town|county|city|farm|family|home|place|orphanage) (?:in|near|of)"
     r"|from|born in|native of|accent of|to|about"
     r"|(?:police|court|authorities|charit(?:y|ies)|ngos?|organi[sz]ations?|lawyers?|journalists?|volunteers?) in"
     r"|(?:sold|bought|adopted|arrested|jailed|sentenced)(?: [a-z]+){0,2} in|(?:missing|disappeared|abducted|kidnapped|snatched|stolen|trafficked)"

@@ -31,7 +31,7 @@ _SEEING = re.compile(
 )
 _NOW = re.compile(r"现在|目前|今天|今早|今晚|今晨|刚|昨[天晚]|这次|此刻|现身|出现|最近")
 _ELSEWHERE = re.compile(
-    "上次|去年|前年|以前|之前|曾经?|原来|先在|工作|上班|打工|上学|读书|住在|定居|出差|坐火车|坐车|[几多\d一二两三四五六七八九十]年前|小时候|当年|那年|想起|回忆|也见过|见过|的朋友"
+    r"上次|去年|前年|以前|之前|曾经?|原来|先在|工作|上班|打工|上学|读书|住在|定居|出差|坐火车|坐车|[几多\d一二两三四五六七八九十]年前|小时候|当年|那年|想起|回忆|也见过|见过|的朋友"
     "|妈妈在|爸爸在|父母在|家人在|母亲在|父亲在|奶奶在|爷爷在|家(?<!大家)在"
 )
 _CLAUSE_END = re.compile(r"[，,。；;!！?？\n\x00]|$")
@@ -44,7 +44,8 @@ _TELLS = re.compile(
 )
 """Words of a post that tells of somebody, or of some time. Without any of them a place is only a place that was named."""
 _SELLS = re.compile(
-    "[一二两三四]室|拎包入住|包吃住|月薪|普工|包邮|清仓|直发|代购|加盟|促销|优惠|特价|打折|团购|招聘|诚聘|兼职|加微信|加微|微信号|私家侦探|贷款|楼盘|房源|开盘|招租|转租|转让|旺铺|面议|机票|欢迎光临|营业时间|淘宝|下单"
+    "[一二两三四]室|拎包入住|包吃住|月薪|普工"
+    "|包邮|清仓|直发|代购|加盟|促销|优惠|特价|打折|团购|招聘|诚聘|兼职|加微信|加微|微信号|私家侦探|贷款|楼盘|房源|开盘|招租|转租|转让|旺铺|面议|机票|欢迎光临|营业时间|淘宝|下单"
     "|客服|业务|折扣|秒杀|红包|抽奖|关注我们|电话变更|公告|通告|启事|招募|讲座|培训|报名"
 )
 _SOMEBODY = re.compile("孩|娃(?<!洋娃)|婴儿(?!用品|车|床)|乞|流浪|男童(?!装)|女童(?!装)|小女生|小男生|baby|kid|boy|girl|child")
@@ -53,13 +54,15 @@ _LETTER = re.compile(r"[^\W_]")
 CAPTION = 8
 """So many letters beside the place are still a caption of the photo (罗湖区东门老街，求扩散): it need not tell of anybody."""
 _MANY = "那里的|这样|那样|这种|那种|这类|那些|不少|很多|许多|多数|好多|太多|所有|每个"
-_REPORT = "宣判|判了|判处|判刑|开庭|[一二终]审|辟谣|网传|流浪儿童|报道|电影|课题|论文|新闻|落网|破获|案件|嫌疑人|机构|联系方式|活动|志愿者队伍"
+_COURT = "宣判|判了|判处|判刑|开庭|[一二终]审|落网|破获|案件|嫌疑人"
+_REPORT = f"{_COURT}|辟谣|网传|流浪儿童|报道|电影|课题|论文|新闻|机构|联系方式|活动|志愿者队伍"
 _CHAT = "天气[真很好太不]|好吃|美食|想念|怀念|祝福|旅游|开学|门票|半价|套餐|没有?(?:看|见|遇)[到见]?过"
 _IN_GENERAL = re.compile(rf"(?:{_MANY})的?[^，,。！!？?\x00]{{0,6}}(?:孩|童|娃|乞)|{_REPORT}|{_CHAT}")
 _MAYBE_GENERAL = re.compile(f"{_MANY}|{_REPORT}|{_CHAT}")
 _CHATTED = re.compile(_CHAT)
 _ONE_CHILD = re.compile(
-    "[一二两俩三四五几][个名位对][^，,。！!？?\\x00]{0,6}(?:孩|娃|童|婴|伢|崽|丫头|小朋友)|(?:a|one|two|three) (?:[a-z]+ ){0,2}(?:boy|girl|kid|child|baby|toddler)"
+    "[一二两俩三四五几][个名位对][^，,。！!？?\\x00]{0,6}(?:孩|娃|童|婴|伢|崽|丫头|小朋友)"
+    "|(?:a|one|two|three) (?:[a-z]+ ){0,2}(?:boy|girl|kid|child|baby|toddler)"
 )
 """One child that somebody counted, as against children in general."""
 _NOT_SEEN = re.compile("没有?(?:看|见|遇)[到见]?过")
