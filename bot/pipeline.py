@@ -19,7 +19,7 @@ from bot.steps import housekeeping, thanks
 from bot.steps.alert import alert
 from bot.steps.each import StepReport, each_post
 from bot.steps.extract import extract
-from bot.steps.match import match, reverse
+from bot.steps.match import match_each, reverse
 from bot.steps.poll import Polled, poll_all
 from store.posts import Step
 
@@ -58,7 +58,7 @@ def work(bot: Bot) -> tuple[tuple[StepReport, ...], int]:
         hits += reverse(bot)
         reports = (
             each_post(bot, Step.STORED, extract),
-            each_post(bot, Step.EXTRACTED, match),
+            match_each(bot),
             each_post(bot, Step.MATCHED, alert),
         )
         for report in reports:

@@ -26,6 +26,7 @@ from bot.alerts.officials import RoutingRules
 from bot.alerts.routing import Route, Routing, SightingKind
 from bot.platforms.base import PlatformSettings
 from bot.platforms.loading import PlatformModule, load
+from matcher.cores import cores
 from store.errors import SettingsError
 from store.model import AgencyType
 
@@ -75,6 +76,13 @@ class ModelsSettings(Section):
     )
     providers: tuple[str, ...] = Field(default=("CPUExecutionProvider",), description="onnxruntime execution providers.")
     threads: int = Field(default=1, ge=1, le=64, description="onnxruntime threads a session.")
+    photos_at_once: int = Field(
+        default=0, ge=0, le=64, description="Photos decoded and embedded at the same time. 0: one a core, two to four."
+    )
+
+    def at_once(self) -> int:
+        """How many photos are in hand at the same time. Two on one core too: one is decoded while the other is in the engine."""
+        return self.photos_at_once or min(max(cores(), 2), 4)
 
 
 class MatchingSettings(Section):

@@ -104,7 +104,7 @@ def open_files(loaded: Loaded, store: Store) -> PhotoFiles:
 def open_decoder(settings: Settings) -> Decoder:
     """The photo decoder with the limits of the settings."""
     limits = settings.photos
-    return Decoder(PhotoLimits(max_bytes=limits.max_bytes, max_pixels=limits.max_pixels))
+    return Decoder(PhotoLimits(max_bytes=limits.max_bytes, max_pixels=limits.max_pixels), workers=settings.models.at_once())
 
 
 def open_engine(settings: Settings) -> Engine:

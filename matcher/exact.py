@@ -8,7 +8,6 @@ which BLAS searches at once; above, they lie in float16 alone (:mod:`matcher.nea
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from typing import TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from matcher.cores import cores
 from matcher.index import Groups, Ids, Rows, drawn, halved
 from matcher.nearest import Block, HalfRows, best_of_all, best_rows, block_rows, one_thread
 from matcher.places import Places
@@ -179,11 +179,6 @@ class ExactIndex:
         else:
             self._half.drop_last()
         return True
-
-
-def cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
 
 
 @cache

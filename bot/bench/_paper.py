@@ -11,6 +11,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure as Plot
 
+from matcher.cores import cores
+
 FOLDER = Path(__file__).parents[2] / "docs" / "benchmarks"
 
 
@@ -31,9 +33,8 @@ def machine() -> str:
         model = next((line.split(":", 1)[1].strip() for line in told if line.startswith("model name")), model)
     except OSError:
         model = platform.processor() or model
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     load = f", load {os.getloadavg()[0]:.1f} at the end" if hasattr(os, "getloadavg") else ""
-    return f"{model}, {cores} cores, Python {platform.python_version()}{load}"
+    return f"{model}, {cores()} cores, Python {platform.python_version()}{load}"
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

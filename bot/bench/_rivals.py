@@ -1,7 +1,9 @@
 """DeepFace and face_recognition beside us, in an environment of their own (``./run.sh bench faces --rivals`` makes it).
 
-Nothing is downloaded at run time: DeepFace is given our pack's SFace and the YuNet file that the pack is built from, under the
-names it would download; face_recognition brings its own models.
+Nothing is downloaded at run time. face_recognition brings its own models. DeepFace's networks are built by DeepFace itself and
+keep the random values they begin with, for the trained ones would be downloaded: what it finds is worthless then, and the time
+it takes is the same. Its default detector (OpenCV's Haar cascades) finds real faces, from files in OpenCV's package. Once more it
+is given our pack's SFace and the YuNet file that the pack is built from, under the names it would download.
 """
 
 from __future__ import annotations
@@ -12,11 +14,28 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from store.errors import EngineError
 
-NAMES = ("deepface", "face_recognition")
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """Another project's pipeline: its title, how ``_rival_worker.py`` calls it, and what is promised against it."""
+
+    title: str
+    name: str
+    promised: str = "at least 3"
+
+
+RIVALS = (
+    Rival("DeepFace as it comes (VGG-Face, opencv)", "deepface:VGG-Face:opencv:random"),
+    Rival("DeepFace with Facenet512, opencv", "deepface:Facenet512:opencv:random"),
+    Rival("DeepFace with ArcFace, opencv", "deepface:ArcFace:opencv:random"),
+    Rival("face_recognition", "face_recognition"),
+    Rival("DeepFace given our own two models", "deepface:SFace:yunet", promised=""),
+)
 PYTHON = Path(__file__).parents[2] / ".venv-rivals" / "bin" / "python"
 _MISSING = "not set up here: ./run.sh bench faces --rivals (about 2 GB, TensorFlow among it)"
 _START_S = 180
@@ -24,7 +43,8 @@ _START_S = 180
 
 @contextmanager
 def started(name: str, photos: Sequence[bytes], pack: Path, folder: Path, workers: int) -> Iterator[Callable[[], int]]:
-    """The rival in ``workers`` processes, loaded, each with its share of the photos; calling it turns all of them into vectors.
+    """The rival (:attr:`Rival.name`) in ``workers`` processes, loaded, each with its share of the photos; calling it turns all
+    of them into vectors.
 
     Raises:
         EngineError: it is not set up, or does not run here; the message says why.
@@ -57,7 +77,7 @@ def _process(name: str, photos: Sequence[Path], home: Path) -> Iterator[subproce
     command = ["timeout", str(_START_S * 4), PYTHON, Path(__file__).with_name("_rival_worker.py"), name, *photos]
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "DEEPFACE_HOME": str(home)}
     with (
-        (home / f"{name}.log").open("w", encoding="utf-8") as log,
+        (home / "worker.log").open("a", encoding="utf-8") as log,
         subprocess.Popen(
             [str(part) for part in command],
             stdin=subprocess.PIPE,
@@ -79,7 +99,10 @@ def _expect(process: subprocess.Popen[str], name: str) -> str:
     for line in process.stdout:
         if line.strip() == "ready" or line.strip().isdigit():
             return line
-    raise EngineError(f"it does not run here (its process ended with code {process.wait()})", mend=f"see how {name} was set up")
+    raise EngineError(
+        f"it does not run here (its process ended with code {process.wait()})",
+        mend=f"see how {name} was set up (requirements-rivals.txt)",
+    )
 
 
 def _weights(pack: Path, folder: Path) -> None:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from bot.bench import _paper, _pgvector
 from bot.bench._yardsticks import Blas, FaissHalf, units
 from bot.bench.base import Figure, Result, paired
-from matcher.exact import ExactIndex, cores
+from matcher.cores import cores
+from matcher.exact import ExactIndex
 from store.local_postgres import why_not
 
 BATCH = 64

@@ -9,12 +9,14 @@ from bot.bot import Bot, PlatformSeat
 from bot.faces import FaceBook
 from bot.log import get
 from bot.steps import match
+from bot.steps.scan import Look, scan, seen_ahead
 from matcher.engines.base import DetectedFace
-from store import alerts, cases, faces, gallery, media, posts
+from store import alerts, cases, faces, gallery, media, photos, posts
 from store.cases import CasePhoto
 from store.errors import Damaged, NotFound, PhotoRefused, PlatformError
-from store.model import Box, Capability, Post
-from store.posts import Step, StoredPost
+from store.model import Box, Post
+from store.posts import Step
+from store.session import Tx
 
 log = get("housekeeping")
 
@@ -42,29 +44,29 @@ def embed_case_photos(bot: Bot, book: FaceBook | None = None) -> int:
 
 
 def _embed(bot: Bot, book: FaceBook, missing: Sequence[CasePhoto]) -> int:
-    done = 0
-    for photo in missing:
-        key = (book.pack.sha256, photo.id)
-        if bot.stopping.is_set() or key in bot.unusable_case_photos:
-            continue
-        try:
-            found = book.engine.faces(bot.decoder.pixels(bot.files.get(photo.sha256)))
-        except (PhotoRefused, NotFound, Damaged) as error:
-            log.warning("a case photo cannot be read", case_photo=photo.id, error=str(error))
-            bot.unusable_case_photos.add(key)
-            continue
-        with bot.store.read() as tx:
-            face = chosen(found, gallery.chosen_box(tx, photo.id), photo.face_index)
-        if face is None:
-            log.warning("no face in a case photo with this model pack", case_photo=photo.id, pack=book.pack.id)
-            bot.unusable_case_photos.add(key)
-            continue
-        with bot.store.write("case.embedded") as tx:
-            if gallery.embedded(tx, photo.id, book.pack.sha256):
-                continue  # by another worker; saving it again would have every past photo searched again
-            gallery.save_case_face(tx, photo.id, book.pack.id, book.pack.sha256, face)
-        done += 1
-    return done
+    wanted = [photo for photo in missing if (book.pack.sha256, photo.id) not in bot.unusable_case_photos]
+    with seen_ahead(bot, book, (photo.sha256 for photo in wanted)) as look:
+        return sum(_embed_one(bot, book, photo, look) for photo in wanted if not bot.stopping.is_set())
+
+
+def _embed_one(bot: Bot, book: FaceBook, photo: CasePhoto, look: Look) -> bool:
+    try:
+        found = look(photo.sha256)
+    except (PhotoRefused, NotFound, Damaged) as error:
+        log.warning("a case photo cannot be read", case_photo=photo.id, error=str(error))
+        bot.unusable_case_photos.add((book.pack.sha256, photo.id))
+        return False
+    with bot.store.read() as tx:
+        face = chosen(found, gallery.chosen_box(tx, photo.id), photo.face_index)
+    if face is None:
+        log.warning("no face in a case photo with this model pack", case_photo=photo.id, pack=book.pack.id)
+        bot.unusable_case_photos.add((book.pack.sha256, photo.id))
+        return False
+    with bot.store.write("case.embedded") as tx:
+        if gallery.embedded(tx, photo.id, book.pack.sha256):
+            return False  # by another worker; saving it again would have every past photo searched again
+        gallery.save_case_face(tx, photo.id, book.pack.id, book.pack.sha256, face)
+    return True
 
 
 def chosen(found: Sequence[DetectedFace], box: Box | None, index: int | None) -> DetectedFace | None:
@@ -85,27 +87,25 @@ def embed_past_photos(bot: Bot, book: FaceBook, limit: int) -> int:
     with bot.store.read() as tx:
         newest = faces.newest_photo(tx)
         waiting = faces.unscanned(tx, book.pack.sha256, limit, after) if newest > after else []
-    for photo_id in waiting:
-        if bot.stopping.is_set():
-            break
-        bot.embedded_up_to[book.pack.sha256] = photo_id
-        with bot.store.read() as tx:
-            rows = media.posts_showing(tx, photo_id)
-            shown_by = [posts.get(tx, row) for row in rows]
-        if any(_may_match(bot, stored) for stored in shown_by):
-            match.scan(bot, photo_id, book)
-            if book is bot.faces:
-                match.search_again(bot, photo_id)
-        looked_at += 1
+        due = {photo_id: photos.get(tx, photo_id).sha256 for photo_id in waiting if _may_match(bot, tx, photo_id)}
+    with seen_ahead(bot, book, due.values()) as look:
+        for photo_id in waiting:
+            if bot.stopping.is_set():
+                break
+            bot.embedded_up_to[book.pack.sha256] = photo_id
+            if photo_id in due:
+                scan(bot, photo_id, book, look)
+                if book is bot.faces:
+                    match.search_again(bot, photo_id)
+            looked_at += 1
     if len(waiting) < limit and looked_at == len(waiting):  # all photos up to here were seen: never walk over them again
         bot.embedded_up_to[book.pack.sha256] = newest
     return looked_at
 
 
-def _may_match(bot: Bot, stored: StoredPost) -> bool:
-    seat = bot.seats.get(stored.platform)
-    past = stored.step in (Step.MATCHED, Step.DECIDED)
-    return past and seat is not None and seat.platform.rules.capabilities[Capability.MATCH_FACES].on
+def _may_match(bot: Bot, tx: Tx, photo_id: int) -> bool:
+    past = (posts.get(tx, row) for row in media.posts_showing(tx, photo_id))
+    return any(match.allowed(bot, stored) for stored in past if stored.step in (Step.MATCHED, Step.DECIDED))
 
 
 def look_for_deletions(bot: Bot, seat: PlatformSeat) -> int:

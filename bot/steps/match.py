@@ -5,25 +5,24 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 
 from bot import priors
 from bot.bot import Bot
-from bot.faces import FaceBook
-from bot.log import get
 from bot.steps import tracks
 from bot.steps.alike import same_photos
+from bot.steps.each import StepReport, each_post
+from bot.steps.scan import Look, scan, seen_ahead
 from matcher.compare import Match, Probe, against_case
 from matcher.priors import turn
 from store import cases, faces, matches, photos, posts, recognition
-from store.errors import Moved, PhotoRefused
+from store.errors import Moved
 from store.faces import FaceVector
 from store.matches import NewCandidate
 from store.model import Band, Box, Capability, FaceQuality
-from store.posts import Step
+from store.posts import Step, StoredPost
 from store.session import Tx
-
-log = get("match")
 
 PAST_AT_ONCE = 20_000
 """Past faces held in memory while a new case is searched among them: 10 MB of 128-d vectors, 40 MB of 512-d ones."""
@@ -31,7 +30,7 @@ SAME_FACE_OVERLAP = 0.3
 """Two detectors' boxes of one face overlap far more; it only tells the faces of one photo apart."""
 
 
-def match(bot: Bot, row: int) -> None:
+def match(bot: Bot, row: int, look: Look | None = None) -> None:
     """Take one extracted post to MATCHED: its photos scanned for faces, its faces searched among the cases.
 
     A platform whose terms do not allow it is never scanned. Candidates and mark are one transaction; a scan is kept on its
@@ -39,7 +38,7 @@ def match(bot: Bot, row: int) -> None:
     """
     shown = shown_for_matching(bot, row)
     for photo_id in shown:
-        scan(bot, photo_id)
+        scan(bot, photo_id, look=look)
     found = [(photo_id, search_photo(bot, photo_id)) for photo_id in shown]
     linked = [bot.tracks.find(bot.store, bot.faces, face) for face in _linkable(bot, shown)]
     with bot.store.write("match.done") as tx:
@@ -54,6 +53,17 @@ def match(bot: Bot, row: int) -> None:
         bot.drift.observe(result.observed)
 
 
+def match_each(bot: Bot) -> StepReport:
+    """Match every post that waits for it (:func:`bot.steps.each.each_post`), the next posts' photos in the engine meanwhile."""
+    with bot.store.read() as tx:
+        rows = posts.pending(tx, Step.EXTRACTED, tx.now, bot.settings.schedule.batch)
+        waiting = [posts.get(tx, row) for row in rows]
+        shown = [photo_id for stored in waiting if allowed(bot, stored) for photo_id in _photos(stored)]
+        coming = [photos.get(tx, i).sha256 for i in shown if not faces.scanned(tx, i, bot.faces.pack.sha256)]
+    with seen_ahead(bot, bot.faces, coming) as look:
+        return each_post(bot, Step.EXTRACTED, partial(match, look=look))
+
+
 def shown_for_matching(bot: Bot, row: int) -> list[int]:
     """The photos of a post that waits to be matched, as far as its platform allows matching.
 
@@ -64,25 +74,17 @@ def shown_for_matching(bot: Bot, row: int) -> list[int]:
         stored = posts.get(tx, row)
     if stored.step is not Step.EXTRACTED:
         raise Moved(f"post {row} is {stored.step.value} by now")
+    return _photos(stored) if allowed(bot, stored) else []
+
+
+def allowed(bot: Bot, stored: StoredPost) -> bool:
+    """Whether the post's platform allows matching faces."""
     seat = bot.seats.get(stored.platform)
-    allowed = seat is not None and seat.platform.rules.capabilities[Capability.MATCH_FACES].on
-    return [picture.photo_id for picture in stored.media if picture.photo_id is not None] if allowed else []
+    return seat is not None and seat.platform.rules.capabilities[Capability.MATCH_FACES].on
 
 
-def scan(bot: Bot, photo_id: int, book: FaceBook | None = None) -> None:
-    """Find and embed the faces of one photo, once for each model pack."""
-    book = book or bot.faces
-    with bot.store.read() as tx:
-        if faces.scanned(tx, photo_id, book.pack.sha256):
-            return
-        sha256 = photos.get(tx, photo_id).sha256
-    try:
-        found = book.engine.faces(bot.decoder.pixels(bot.files.get(sha256)))
-    except PhotoRefused as error:
-        log.warning("a stored photo can no longer be decoded", photo=photo_id, error=str(error))
-        found = []
-    with bot.store.write("match.scanned") as tx:
-        faces.save_faces(tx, photo_id, book.pack.id, book.pack.sha256, found)
+def _photos(stored: StoredPost) -> list[int]:
+    return [picture.photo_id for picture in stored.media if picture.photo_id is not None]
 
 
 def search_again(bot: Bot, photo_id: int) -> None:

@@ -17,8 +17,9 @@ from bot.steps.alert import alert
 from bot.steps.breaker import Breaker
 from bot.steps.each import one_post
 from bot.steps.extract import extract
-from bot.steps.match import match, reverse, scan, shown_for_matching
+from bot.steps.match import match, reverse, shown_for_matching
 from bot.steps.poll import keep_budget, poll, poll_interval_s, streams
+from bot.steps.scan import scan
 from store import platform_states, posts, retention
 from store.posts import Step
 from store.session import Due, DueKind

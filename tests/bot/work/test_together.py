@@ -15,6 +15,7 @@ from bot.steps.alert import alert
 from bot.steps.each import one_post
 from bot.steps.extract import extract
 from bot.steps.poll import poll, streams
+from bot.steps.scan import scan
 from bot.work.jobs import shared as shared_seat
 from store import alerts, cases, faces, gallery, matches, platform_states, posts, recognition, sightings
 from store.errors import Moved, Unreachable
@@ -184,7 +185,7 @@ def test_one_child_in_two_hands_is_one_track(pair, together, microblog, photos) 
         row = row_of(bot, number)
         run(bot, row, Step.STORED)
         [photo] = match.shown_for_matching(bot, row)
-        match.scan(bot, photo)
+        scan(bot, photo)
         with bot.store.read() as tx:
             bot.faces.sync(tx)
             [face] = faces.of_photo_with_vectors(tx, photo, bot.faces.pack.sha256)
