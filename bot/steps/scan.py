@@ -75,10 +75,10 @@ class _Line:
         self._coming = iter(dict.fromkeys(coming))
         self._length = length
         self._started: deque[tuple[str, Future[list[DetectedFace]]]] = deque()
-        self._fill()
 
     def take(self, sha256: str) -> Future[list[DetectedFace]] | None:
-        """The photo's faces to be, None where it was not started."""
+        """The photo's faces to be, None where it was not started. Nothing is started before the first is asked for."""
+        self._fill()
         if all(name != sha256 for name, _ in self._started):
             return None
         while True:
