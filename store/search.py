@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
 from store.cases import Case
 from store.cases import several as several_cases
@@ -18,7 +18,7 @@ from store.leads import Lead
 from store.leads import of_row as lead_of_row
 from store.model import LeadState
 from store.session import Tx
-from store.sightings import Sighting, SightingFilter, get, lies_in, of_row
+from store.sightings import Sighting, SightingFilter, fits, get, lies_in, of_row
 from store.sightings import several as several_sightings
 from store.tables import leads, posts, sightings
 
@@ -41,30 +41,44 @@ class FoundLead:
     case: Case
 
 
-def search(tx: Tx, narrow: SightingFilter, *, limit: int = 50, before: int | None = None) -> list[Found]:
-    """Sightings that fit, newest post first; ``before`` (a post's row) goes on where an earlier page ended."""
-    # The wide rows of posts are read for the page alone, unless the platform is what narrows.
-    query = select(sightings.c.id).limit(limit)
-    if narrow.platform:
-        query = query.join(posts, posts.c.id == sightings.c.post_id).where(posts.c.platform == narrow.platform)
-        query = query.order_by(posts.c.id.desc())
-    else:
-        query = query.order_by(sightings.c.post_id.desc())
+NEWEST = 2000
+"""Sightings that are looked through one by one, newest first, before an index by place, state or time is asked."""
+
+
+def search(tx: Tx, narrow: SightingFilter, *, limit: int = 50, before: int | None = None, newest: int = NEWEST) -> list[Found]:
+    """Sightings that fit, newest post first; ``before`` (a post's row) goes on where an earlier page ended.
+
+    What many sightings fit fills its page from the newest few; only what few fit is asked of the indexes, and then few rows
+    come back. So neither costs more as sightings grow in number.
+    """
+    row = sightings.c.post_id
+    oldest = select(row).order_by(row.desc()).limit(1).offset(newest - 1)
     if before is not None:
-        query = query.where((posts.c.id if narrow.platform else sightings.c.post_id) < before)
-    if narrow.adcode_prefix:
-        query = query.where(lies_in((narrow.adcode_prefix,)))
-    if narrow.within is not None:
-        query = query.where(lies_in(narrow.within))
-    if narrow.seen_since is not None:
-        query = query.where(sightings.c.seen_to >= narrow.seen_since)
-    if narrow.seen_until is not None:
-        query = query.where(sightings.c.seen_from < narrow.seen_until)
-    if narrow.state is not None:
-        query = query.where(sightings.c.state == narrow.state.value)
-    if not narrow.with_duplicates:
-        query = query.where(sightings.c.duplicate_of.is_(None))
-    return _page(tx, tx.execute(query).scalars().all())
+        oldest = oldest.where(row < before)
+    floor = tx.execute(oldest).scalar()
+    found = _fitting(tx, narrow, limit, before, floor)
+    if len(found) < limit and floor is not None:
+        found = _fitting(tx, narrow, limit, before, None)
+    return _page(tx, found) if found else []
+
+
+def _fitting(tx: Tx, narrow: SightingFilter, limit: int, before: int | None, floor: int | None) -> Sequence[int]:
+    """Rows of the sightings that fit, newest first, none of a post below the row ``floor``."""
+    query = select(sightings.c.id).where(*fits(narrow))
+    row: ColumnElement[int] = sightings.c.post_id
+    placed = bool(narrow.adcode_prefix) or narrow.within is not None
+    dated = narrow.seen_since is not None or narrow.seen_until is not None
+    if narrow.platform:
+        # Few sightings lie in a span of time, and nearly all of them are of one platform: its index is not offered then.
+        platform = posts.c.platform.concat("") if dated and not placed else posts.c.platform
+        query = query.join(posts, posts.c.id == row).where(platform == narrow.platform)
+    if before is not None:
+        query = query.where(row < before)
+    if floor is not None:
+        query = query.where(row >= floor)
+    elif (placed or dated) and len(narrow.adcode_prefix) < 6:
+        row = row + 0  # the index that narrows has another order: without the sum SQLite would walk all posts to have this one
+    return tx.execute(query.order_by(row.desc()).limit(limit)).scalars().all()
 
 
 def _page(tx: Tx, ids: Sequence[int]) -> list[Found]:

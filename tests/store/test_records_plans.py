@@ -37,6 +37,8 @@ from store.sightings import SightingFilter, SightingState
 
 PACK = "p" * 64
 NOW = datetime(2026, 2, 10, 12, 0, tzinfo=UTC)
+OPEN = {"state": SightingState.OPEN}
+WEEK = {"seen_since": NOW - timedelta(days=7), "seen_until": NOW + timedelta(days=1)}
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +69,9 @@ QUERIES = {
     "sightings of a province": lambda tx: search.search(tx, SightingFilter(adcode_prefix="44")),
     "sightings of a platform": lambda tx: search.search(tx, SightingFilter(platform="weibo")),
     "open sightings": lambda tx: search.search(tx, SightingFilter(state=SightingState.OPEN)),
+    "sightings of a county, of a platform": lambda tx: search.search(tx, SightingFilter("440303", platform="weibo", **OPEN)),
+    "sightings of a prefecture in a week": lambda tx: search.search(tx, SightingFilter("4403", **WEEK, **OPEN)),
+    "a week of a platform": lambda tx: search.search(tx, SightingFilter(platform="weibo", **WEEK, **OPEN)),
     "an older page": lambda tx: search.search(tx, SightingFilter(), before=50),
     "sightings by division": search.by_adcode,
     "sightings of a page": lambda tx: sightings.several(tx, [1, 2]),
