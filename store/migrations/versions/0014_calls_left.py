@@ -6,7 +6,7 @@ from alembic import op
 from store import dialect
 
 revision = "0014"
-down_revision = "0014"
+down_revision = "0013"
 
 
 def upgrade() -> None:

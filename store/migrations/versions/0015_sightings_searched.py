@@ -5,8 +5,8 @@ Each is made anew under its name in one transaction, so code of the version befo
 
 from alembic import op
 
-revision = "0014"
-down_revision = "0013"
+revision = "0015"
+down_revision = "0014"
 
 _BEFORE = {
     "ix_sightings_place": ["adcode", "post_id", "duplicate_of"],
