@@ -9,6 +9,7 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bot.console import imagelink
 from bot.console.parts import Parts, current, parts_of
 from ingest.photo import Pixels, encode, shrink
 from matcher.engines.align import similarity
@@ -48,8 +49,10 @@ def photo_view(
         face: Cut out this face, its eyes level and at the same place in every crop.
 
     Raises:
+        Forbidden: no page of this session gave the address out in the last half hour.
         NotFound, PhotoRefused, PhotoUnavailable: the file is gone, or cannot be decoded.
     """
+    imagelink.check(request)
     parts = parts_of(request)
     side = max(32, min(max_side_px, _SHARPEST_PX))
     pixels = parts.decoder.pixels(parts.files.get(sha256))

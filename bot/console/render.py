@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from bot.console.i18n import LANGUAGES, babel_locale, language, plural_in, told_in, words_in
+from bot.console.imagelink import address
 from bot.console.leadsheet import Writing
 from bot.console.parts import ROLE_TITLES, NavEntry, Parts, Person, Role, templates_of
 from bot.console.security import cookie_names, csrf_token, set_cookie
@@ -43,6 +44,7 @@ class Templates:
         self.environment.filters.update(
             moment=_moment, span=_span, told=_told, day=_day, ago=_ago, number=_number, division=division_name, local=_local_input
         )
+        self.environment.filters["image"] = _image
         self.environment.globals.update(Role=Role, role_titles=ROLE_TITLES, languages=LANGUAGES, campaign=parts.settings.campaign)
 
     def nav_for(self, person: Person | None) -> list[NavEntry]:
@@ -65,6 +67,7 @@ class Templates:
             "path": request.url.path,
             "query": request.url.query,
             "csrf": csrf_token(request) if met else "",
+            "session": request.state.session if met else "",
             "notice": unquote(request.cookies.get(cookie_names(self.parts)["notice"], "")),
         }
         return self.environment.get_template(template).render({**shown, **context})
@@ -74,7 +77,8 @@ def render(request: Request, template: str, status: int = 200, /, **context: Any
     """``template`` as an answer.
 
     Every template has ``_``, ``ngettext``, ``lang``, ``person``, ``nav``, ``path``, ``csrf``, ``now``, ``zone``, ``notice``, the
-    filters ``moment`` (instant), ``day`` (date), ``ago``, ``number``, ``division`` (adcode to its full name), and ``Role``.
+    filters ``moment`` (instant), ``day`` (date), ``ago``, ``number``, ``division`` (adcode to its full name) and ``image`` (a
+    photo's path to its signed address), and ``Role``.
     """
     response = HTMLResponse(templates_of(request).page(request, template, context), status)
     notice = cookie_names(templates_of(request).parts)["notice"]
@@ -111,6 +115,12 @@ def division_name(adcode: str | None) -> str:
         return ""
     table = divisions.table()
     return table.full_name(adcode) if table.get(adcode) is not None else adcode
+
+
+@pass_context
+def _image(context: Context, path: str) -> str:
+    """The address of one of our images for this reader (bot/console/imagelink.py)."""
+    return address(context["session"], path, context["now"])
 
 
 @pass_context

@@ -83,7 +83,7 @@
   const choose = (link) => {
     const figure = link.closest(".face");
     $("img", figure).src = link.href;
-    $("[data-whole]", figure).href = `${link.href}?whole`;
+    $("[data-whole]", figure).href = `${link.href}&whole`;
     $("[data-taken]", figure).textContent = link.dataset.photo;
     others.forEach((one) => (one === link ? one.setAttribute("aria-current", "true") : one.removeAttribute("aria-current")));
   };

@@ -18,12 +18,14 @@ from typing import Any
 
 import pyotp
 import pytest
+from httpx import Response
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from bot import casework
 from bot.console import accounts
 from bot.console.app import create_app
+from bot.console.imagelink import address
 from bot.console.parts import Parts, Role
 from bot.console.server import ConsoleServer
 from bot.demo.photos import DemoPhoto
@@ -116,6 +118,7 @@ class Browser:
 
     client: TestClient
     login: str = ""
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     last: str = field(default="", repr=False)
 
     def get(self, path: str, status: int = 200) -> str:
@@ -124,6 +127,10 @@ class Browser:
         assert answer.status_code == status, (path, answer.status_code, answer.text[:2000])
         self.last = answer.text
         return answer.text
+
+    def image(self, path: str) -> Response:
+        """A photo at the address that a page of this session would give it."""
+        return self.client.get(address(self.client.cookies["session"], path, self.clock()))
 
     def csrf(self, path: str = "/account") -> str:
         found = re.search(r'name="csrf" value="([0-9a-f]{64})"', self.get(path))
@@ -179,7 +186,7 @@ def as_role(app: Starlette, parts: Parts, add_person: Callable[..., people.User]
         with parts.store.write() as tx:
             people.start_session(tx, user.id, token, parts.clock() + timedelta(hours=12))
         client.cookies.set("session", token, domain="127.0.0.1", path="/")
-        return Browser(client, user.login)
+        return Browser(client, user.login, parts.clock)
 
     return sign_in
 

@@ -248,7 +248,7 @@ def test_the_two_faces_come_in_equal_size_with_their_eyes_at_one_height(scene, a
     token = task_of(browser.get("/review"))
     eyes = []
     for side in ("left", "right-0"):
-        answer = browser.client.get(f"/review/{token}/{side}.jpg")
+        answer = browser.image(f"/review/{token}/{side}.jpg")
         assert answer.headers["cache-control"] == "private, no-store"
         picture = Image.open(io.BytesIO(answer.content))
         assert picture.size == (560, 560)
@@ -263,8 +263,8 @@ def test_every_view_of_a_photo_is_recorded(scene, as_role):
     """Who saw which photo of what, whole or the face alone."""
     browser = as_role(Role.VOLUNTEER)
     token = task_of(browser.get("/review"))
-    browser.client.get(f"/review/{token}/left.jpg")
-    browser.client.get(f"/review/{token}/right-0.jpg?whole")
+    browser.image(f"/review/{token}/left.jpg")
+    browser.image(f"/review/{token}/right-0.jpg?whole")
     with scene.parts.store.read() as tx:
         events = audit.listing(tx, who=browser.login)
     assert [(e.what, e.object, e.details["face"]) for e in events] == [
@@ -278,8 +278,8 @@ def test_another_reviewers_pair_cannot_be_seen(scene, as_role):
     one, two = as_role(Role.VOLUNTEER), as_role(Role.VOLUNTEER)
     token = task_of(one.get("/review"))
     two.get("/review")
-    assert two.client.get(f"/review/{token}/left.jpg").status_code == 400
-    assert one.client.get(f"/review/{token}/right-7.jpg").status_code == 404
+    assert two.image(f"/review/{token}/left.jpg").status_code == 400
+    assert one.image(f"/review/{token}/right-7.jpg").status_code == 404
 
 
 @pytest.mark.parametrize("role", [Role.OFFICIAL, Role.FAMILY, Role.OPERATOR, Role.AUDITOR])

@@ -27,7 +27,7 @@ def test_the_list_and_a_case_are_for_the_desk(world, as_role) -> None:
     desk = as_role(Role.LEAD_REVIEWER)
     assert world.case in desk.get("/cases")
     assert "Kim Example" in desk.get(f"/cases/{world.case}")
-    assert desk.client.get(f"/cases/{world.case}/photo/1").headers["content-type"] == "image/jpeg"
+    assert desk.image(f"/cases/{world.case}/photo/1").headers["content-type"] == "image/jpeg"
     with world.parts.store.read() as tx:
         assert {"case.viewed", "photo.viewed"} <= {e.what for e in audit.listing(tx, object=f"case:{world.case}")}
     for role in (Role.VOLUNTEER, Role.OFFICIAL, Role.FAMILY):

@@ -14,9 +14,9 @@ def test_the_link_of_an_alert_opens_the_whole_sighting(world, as_role) -> None:
     page = official.get(f"/s/{world.sighting}")
     assert "东门老街" in page
     assert "Kim Example" in page
-    photo = official.client.get(f"/s/{world.sighting}/photo/1")
+    photo = official.image(f"/s/{world.sighting}/photo/1")
     assert photo.headers["content-type"] == "image/jpeg"
-    assert official.client.get(f"/leads/{world.lead}/case/1").status_code == 200
+    assert official.image(f"/leads/{world.lead}/case/1").status_code == 200
     with world.parts.store.read() as tx:
         told = [event.what for event in audit.listing(tx, object=f"sighting:{world.sighting}")]
         assert {"sighting.viewed", "photo.viewed"} <= set(told)
