@@ -370,15 +370,13 @@ def decided_since(tx: Tx, kind: MessageKind, since: datetime) -> int:
 
 def answers_since(tx: Tx, platform: str, author_id: str, since: datetime) -> int:
     """How many answers were put into the outbox since then to posts of one account, whatever became of them."""
-    query = (
-        select(func.count())
-        .select_from(posts.join(alerts, (alerts.c.platform == posts.c.platform) & (alerts.c.target_post_id == posts.c.post_id)))
-        .where(
-            posts.c.platform == platform,
-            posts.c.author_id == author_id,
-            alerts.c.kind == MessageKind.ANSWER.value,
-            alerts.c.created_at >= since,
-        )
+    # From the account's posts to their answers: the other way round, every answer of the day would be looked at for each post.
+    own = select(posts.c.post_id).where(posts.c.platform == platform, posts.c.author_id == author_id)
+    query = select(func.count()).where(
+        alerts.c.platform == platform,
+        alerts.c.target_post_id.in_(own),
+        alerts.c.kind == MessageKind.ANSWER.value,
+        alerts.c.created_at >= since,
     )
     return int(tx.execute(query).scalar_one())
 

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import func, insert, select
 
+from store import dialect
 from store.errors import BadInput
 from store.session import Tx
-from store.tables import metadata
+from store.tables import cases, counters, metadata, track_faces
 
 BATCH = 5000
 
@@ -28,6 +29,15 @@ def add(tx: Tx, table: str, rows: Iterable[Mapping[str, Any]]) -> int:
         tx.execute(statement, _dicts(batch))
         count += len(batch)
     return count
+
+
+def settle(tx: Tx) -> None:
+    """After rows with numbers of their own: whatever is stored next is numbered behind them, and what follows the changes of
+    cases and tracks (galleries held in memory) sees them as changes."""
+    dialect.set_sequences(tx.connection, metadata.sorted_tables)
+    for name, column in (("cases", cases.c.seq), ("tracks", track_faces.c.seq)):
+        highest = tx.execute(select(func.coalesce(func.max(column), 0))).scalar_one()
+        tx.execute(dialect.upsert(counters, ["name"], ["value"]).values(name=name, value=highest))
 
 
 def _dicts(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

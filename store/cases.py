@@ -259,7 +259,7 @@ def pending_reverse(tx: Tx, limit: int = 100) -> list[tuple[int, int]]:
     """(case, seq) of verified cases that were not searched over all past sightings since their last change."""
     query = (
         select(cases.c.id, cases.c.seq)
-        .where(cases.c.state == CaseState.VERIFIED.value, cases.c.searched_seq < cases.c.seq)
+        .where(dialect.aside(cases.c.state) == CaseState.VERIFIED.value, cases.c.searched_seq < cases.c.seq)
         .order_by(cases.c.seq)
         .limit(limit)
     )

@@ -223,7 +223,7 @@ def tracked_after(tx: Tx, pack_sha256: str, after: int, limit: int) -> tuple[int
     query = (
         select(track_faces.c.face_id)
         .join(face_table, face_table.c.id == track_faces.c.face_id)
-        .where(track_faces.c.seq > after, track_faces.c.seq <= upto, face_table.c.pack_sha256 == pack_sha256)
+        .where(track_faces.c.seq > after, track_faces.c.seq <= upto, dialect.aside(face_table.c.pack_sha256) == pack_sha256)
         .where(face_table.c.quality == FaceQuality.GOOD.value)
     )
     return upto, sorted(tx.execute(query).scalars())

@@ -1,7 +1,8 @@
-"""What one more post costs as an installation grows, and how many posts a second one process works through.
+"""What one more post costs as an installation grows, and how many posts a second one or several processes work through.
 
-Processor time of this process, so that a busy machine changes little. Search (cases, tracks) is measured apart: it grows with
-what is searched, by its nature. The platform and the face engine are generators (:mod:`bot.simulation`).
+Cost is processor time of this process, so that a busy machine changes little, and instructions of the database, so that it
+changes nothing. Search (cases, tracks) is measured apart: it grows with what is searched, by its nature. The platform and the face
+engine are generators (:mod:`bot.simulation`); posts a second are those of the real processes (:mod:`bot.bench._crew`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from typing import Any
 
 from bot import log
 from bot.alerts.deliver import deliver_all
-from bot.bench import _paper
+from bot.bench import _crew, _paper
+from bot.bench._instructions import instructions
+from bot.bench._pgvector import server
 from bot.bench.base import Figure, Result
 from bot.commands.common import err
 from bot.faces import FaceBook
@@ -37,37 +40,45 @@ _RAM = Path("/dev/shm")
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one more post, in milliseconds: processor time without search, of search alone, and by the clock on the wall."""
+    """Of one more post, in milliseconds: processor time without search, of search alone, and by the clock on the wall; and in
+    instructions of the database."""
 
     posts: int
     cases: int
     cpu_ms: float
+    instructions: float
     search_ms: float
     wall_ms: float
     start_s: float
 
 
 def run(quick: bool) -> Result:
-    """Quick: up to 10,000 posts and 1,000 cases, some 30 s. Full: a million posts and 100,000 cases, some ten minutes of a
-    quiet machine, and a page; ``python -m bot.bench.scale --posts N --cases N`` stops earlier."""
-    if quick:
-        return _run(10_000, 1_000, sample=40)
-    return _run(1_000_000, 100_000, sample=200, command="./run.sh bench scale --full")
-
-
-def _run(most_posts: int, most_cases: int, sample: int, command: str = "") -> Result:
+    """Quick: up to 10,000 posts and 1,000 cases, and six passes of processes, some two minutes. Full: a million posts and 100,000
+    cases, twenty passes, and two pages; ``python -m bot.bench.scale --only growth --posts N`` does less."""
     log.configure(level="error")
+    if quick:
+        return Result("scale", (*_growth(10_000, 1_000, sample=40), *_processes(quick)))
+    command = "./run.sh bench scale --full"
+    return Result("scale", (*_growth(1_000_000, 100_000, sample=200, command=command), *_processes(quick, command)))
+
+
+def _growth(most_posts: int, most_cases: int, sample: int, command: str = "") -> list[Figure]:
     by_posts = growth([size for size in (1_000, 10_000, 100_000, 1_000_000) if size <= most_posts], [100], sample)
     by_cases = growth([1_000], [count for count in (100, 1_000, 10_000, 100_000) if count <= most_cases], sample)
     if command:
         _write_page(by_posts, by_cases, command)
     figures = [*_figures(by_posts, "posts stored"), *_figures(by_cases, "cases")]
-    first = by_posts[0]
-    figures.append(Figure("posts through one process, engine excluded", 1000 / first.wall_ms, "posts/s"))
     figures.append(Figure("first round with the largest store", max(c.start_s for c in by_posts), "s", better="lower"))
     figures.append(Figure("rows and indexes of a post", _bytes_a_post(), "bytes", better="lower"))
-    missing = ("more than one worker on PostgreSQL, and with a simulated network: not measured by this bench",)
-    return Result("scale", tuple(figures), missing)
+    return figures
+
+
+def _processes(quick: bool, command: str = "") -> list[Figure]:
+    with tempfile.TemporaryDirectory(prefix="suishoupai-bench-") as folder, server() as started:
+        done = _crew.passes(quick, Path(folder), started)
+    if command:
+        _paper.page("workers", "Posts a second, by one process and by several", command, [_crew.page_part(done, "workers.png")])
+    return _crew.figures(done)
 
 
 def growth(posts: list[int], cases: list[int], sample: int) -> list[Cost]:
@@ -121,8 +132,12 @@ def _measure(
         cpu, wall = time.process_time(), time.perf_counter()
         new = _go(site)
         cpu_ms, wall_ms = 1000 * (time.process_time() - cpu) / new, 1000 * (time.perf_counter() - wall) / new
-    search_ms = 1000 * searched[0] / new
-    return Cost(filled, cases, cpu_ms - search_ms, search_ms, wall_ms, start_s), campaign.newest(now[0])
+        search_ms = 1000 * searched[0] / new
+        first = campaign.newest(now[0])
+        now[0] = campaign.moment(first + sample) + timedelta(milliseconds=1)
+        with instructions() as counted:
+            again = _go(site)
+    return Cost(filled, cases, cpu_ms - search_ms, counted[0] / again, search_ms, wall_ms, start_s), campaign.newest(now[0])
 
 
 def _go(site: Site) -> int:
@@ -163,6 +178,8 @@ def _figures(costs: list[Cost], what: str) -> list[Figure]:
         name = f"one more post at {_round(size(cost)):,} {what}"
         words = f"the same at {_round(size(first)):,}"
         figures.append(Figure(name, cost.cpu_ms, "ms", cost.cpu_ms / first.cpu_ms, words, "lower", f"at most {FLAT}"))
+        ratio = cost.instructions / first.instructions
+        figures.append(Figure(f"{name}, SQLite's own work", cost.instructions, "steps", ratio, words, "lower", f"at most {FLAT}"))
     last = costs[-1]
     figures.append(Figure(f"search in it at {_round(size(last)):,} {what}", last.search_ms, "ms", better="lower"))
     return figures
@@ -180,11 +197,14 @@ def _write_page(by_posts: list[Cost], by_cases: list[Cost], command: str) -> Non
         rows = [
             (
                 f"{_round(c.posts):,}", f"{c.cases:,}", f"{c.cpu_ms:.1f}", f"{c.cpu_ms / costs[0].cpu_ms:.2f}",
-                f"{c.search_ms:.2f}", f"{c.wall_ms:.1f}", f"{c.start_s:.1f}",
+                f"{c.instructions:,.0f}", f"{c.instructions / costs[0].instructions:.2f}", f"{c.search_ms:.2f}",
+                f"{c.wall_ms:.1f}", f"{c.start_s:.1f}",
             )
             for c in costs
         ]  # fmt: skip
-        headers = ("posts", "cases", "processor, ms", "ratio to the first", "search, ms", "wall clock, ms", "first round, s")
+        headers = (
+            "posts", "cases", "processor, ms", "ratio", "SQLite's steps", "ratio", "search, ms", "by the clock, ms", "first round, s",
+        )  # fmt: skip
         parts.append(f"## {title}\n\n" + _paper.table(headers, rows))
     lines = {
         "one more post, by posts stored": [
@@ -202,10 +222,17 @@ def _write_page(by_posts: list[Cost], by_cases: list[Cost], command: str) -> Non
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m bot.bench.scale", description="Writes docs/benchmarks/scale.md.")
+    parser = argparse.ArgumentParser(prog="python -m bot.bench.scale", description="Writes pages of docs/benchmarks.")
+    parser.add_argument("--only", choices=("growth", "workers"), required=True)
     parser.add_argument("--posts", type=int, default=1_000_000)
     parser.add_argument("--cases", type=int, default=100_000)
     wanted = parser.parse_args()
-    line = f"python -m bot.bench.scale --posts {wanted.posts} --cases {wanted.cases}"
-    for figure in _run(wanted.posts, wanted.cases, sample=200, command=line).figures:
+    log.configure(level="error")
+    line = f"python -m bot.bench.scale --only {wanted.only}"
+    if wanted.only == "growth":
+        line += f" --posts {wanted.posts} --cases {wanted.cases}"
+        measured = _growth(wanted.posts, wanted.cases, 200, line)
+    else:
+        measured = _processes(False, line)
+    for figure in measured:
         print(f"{figure.name}: {figure.value:.4g} {figure.unit}" + (f", {figure.ratio:.2f}" if figure.ratio else ""))

@@ -35,6 +35,7 @@ def add_posts(store: Store, campaign: Campaign, first: int, last: int) -> None:
         with store.write("simulation.past") as tx:
             for table, rows in _past(campaign, numbers, vectors, tx.vault).items():
                 bulk.add(tx, table, rows)
+            bulk.settle(tx)
 
 
 def _past(
@@ -73,7 +74,7 @@ def _one(campaign: Campaign, n: int, vector: NDArray[np.float32], vault: Vault) 
         "vector": seal_vector(vault, vector, f"face:{n}:{pack}:0"),
     }  # fmt: skip
     yield "tracks", {"id": n, "ref": f"T-P{n:07d}", "created_at": at}
-    yield "track_faces", {"face_id": n, "track_id": n, "why": "", "by": "bot", "at": at}
+    yield "track_faces", {"face_id": n, "track_id": n, "why": "", "by": "bot", "at": at, "seq": n}
     yield "sightings", {
         "id": n, "ref": f"S-P{n:07d}", "post_id": n, "adcode": "440303", "place": "深圳市罗湖区", "alternatives": [],
         "where_certainty": "high", "where_evidence": [], "seen_from": at, "seen_to": at + timedelta(hours=1), "grain": "hour",
@@ -96,6 +97,7 @@ def add_cases(store: Store, first: int, last: int, at: datetime) -> None:
             rows = [dict(_case(n, at, tx.vault)) for n in numbers]
             for table in ("cases", "photos", "case_photos", "case_faces"):
                 bulk.add(tx, table, [row[table] for row in rows])
+            bulk.settle(tx)
 
 
 _CASE_PHOTOS_APART = 1 << 32

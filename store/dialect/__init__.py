@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import Column, ColumnElement, Table
 from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as conflict_insert
 from sqlalchemy.engine import Connection, make_url
@@ -29,6 +29,7 @@ __all__ = [
     "UtcDateTime",
     "Word",
     "about",
+    "aside",
     "check_file",
     "check_references",
     "clean_text",
@@ -96,6 +97,12 @@ def upsert(table: Table, conflict: Sequence[str], update: Mapping[str, Any] | Se
         return statement.on_conflict_do_nothing(index_elements=list(conflict))
     values = dict(update) if isinstance(update, Mapping) else {name: statement.excluded[name] for name in update}
     return statement.on_conflict_do_update(index_elements=list(conflict), set_=values)
+
+
+def aside(column: Column[str]) -> ColumnElement[str]:
+    """A text column to be compared without an index on it: SQLite knows no statistics and follows an equality before a range,
+    though nearly every row has that value and nearly none is in the range."""
+    return column.concat("")
 
 
 def serialise(connection: Connection, name: str) -> None:
