@@ -1,7 +1,7 @@
 """Posts a second through the real processes: ``suishoupai run`` alone, or ``suishoupai worker`` N times over one PostgreSQL.
 
 The platform and the face engine are generators that an ``extensions`` folder brings (:mod:`bot.simulation.plugin`); everything
-else is as an operator would start it. A worker with ``poll,deliver,chores`` talks, N others do the rest, as docs/scale.md proposes.
+else is as an operator would start it. A worker with ``poll,deliver,chores`` talks, N others do the rest: see docs/scale.md.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What one more post costs as an installation grows, and how many posts a second one or several processes work through.
 
 Cost is processor time of this process, so that a busy machine changes little, and instructions of the database, so that it
-changes nothing. Search (cases, tracks) is measured apart: it grows with what is searched, by its nature. The platform and the face
-engine are generators (:mod:`bot.simulation`); posts a second are those of the real processes (:mod:`bot.bench._crew`).
+changes nothing. Search (cases, tracks) is measured apart: it grows with what is searched. The platform and the face engine
+are generators (:mod:`bot.simulation`); posts a second are those of the real processes (:mod:`bot.bench._crew`).
 """
 
 from __future__ import annotations
@@ -203,7 +203,7 @@ def _write_page(by_posts: list[Cost], by_cases: list[Cost], command: str) -> Non
             for c in costs
         ]  # fmt: skip
         headers = (
-            "posts", "cases", "processor, ms", "ratio", "SQLite's steps", "ratio", "search, ms", "by the clock, ms", "first round, s",
+            "posts", "cases", "processor, ms", "ratio", "SQLite's steps", "ratio", "search, ms", "by the clock, ms", "start, s",
         )  # fmt: skip
         parts.append(f"## {title}\n\n" + _paper.table(headers, rows))
     lines = {
