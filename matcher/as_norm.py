@@ -29,7 +29,7 @@ def normalise(probes: Vectors, case_ids: NDArray[np.int64], raw: NDArray[np.floa
 
     Args:
         probes: Unit vectors, shape (p, dimension).
-        case_ids: Cases to score for each probe, shape (p, k); all in the gallery.
+        case_ids: Cases to score for each probe, shape (p, k), or (k,) for the same cases for all; all in the gallery.
         raw: Their cosines, shape (p, k).
         gallery: Gives templates and cohort.
 
@@ -41,9 +41,10 @@ def normalise(probes: Vectors, case_ids: NDArray[np.int64], raw: NDArray[np.floa
     if cohort.common.direction is not None:
         wanted, at = np.unique(case_ids, return_inverse=True)
         templates = cohort.common.without(gallery.templates_of(wanted.tolist()))
-        scores = np.take_along_axis(faces @ templates.T, at.reshape(case_ids.shape), axis=1)
+        scores = np.take_along_axis(faces @ templates.T, np.broadcast_to(at.reshape(case_ids.shape), raw.shape), axis=1)
     mean_case, deviation_case = _of_cases(case_ids, gallery, cohort)
-    mean_probe, deviation_probe = statistics_without(faces @ cohort.freed.T, cohort.positions(case_ids))
+    own = np.broadcast_to(cohort.positions(case_ids), raw.shape)
+    mean_probe, deviation_probe = statistics_without(faces @ cohort.freed.T, own)
     result = 0.5 * ((scores - mean_probe) / deviation_probe + (scores - mean_case) / deviation_case)
     return result.astype(np.float32)
 

@@ -23,6 +23,7 @@ CROWD = 3
 """A face that reaches the high threshold with this many cases is set aside: at least all but one of them are wrong."""
 _SHORTLIST = 200
 _BLOCK = 4096
+_BATCH = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +84,6 @@ def probes(faces: Sequence[DetectedFace]) -> list[Probe]:
     return [Probe(index, face.vector, face.quality) for index, face in enumerate(faces)]
 
 
-def candidates(
-    faces: Sequence[Probe],
-    gallery: Gallery,
-    calibration: Calibration,
-    *,
-    excluded: Collection[tuple[int, int]] = (),
-    keep: int = 20,
-) -> list[Match]:
-    """The cases that the faces of one photo may show, best first; see :func:`search`."""
-    return list(search(faces, gallery, calibration, excluded=excluded, keep=keep).matches)
-
-
 def search(
     faces: Sequence[Probe],
     gallery: Gallery,
@@ -118,22 +107,64 @@ def search(
     searched = [face for face in faces if face.quality is not FaceQuality.UNUSABLE]
     if not searched or not len(gallery):
         return Outcome((), ())
-    rejected = set(excluded)
-    vectors = np.stack([face.vector for face in searched])
+    rejected: defaultdict[int, set[int]] = defaultdict(set)
+    for face_index, case_id in excluded:
+        rejected[face_index].add(case_id)
+    scored = _scored(searched, gallery, calibration, keep)
+    found = [
+        scored.of_face(row, face, calibration, rejected[face.index], keep, len(searched)) for row, face in enumerate(searched)
+    ]
+    matches = [match for _, theirs in found for match in theirs]
+    return Outcome(tuple(_one_face_a_case(matches)), tuple(observed for observed, _ in found))
+
+
+def search_each(faces: Sequence[Probe], gallery: Gallery, calibration: Calibration, *, keep: int = 20) -> list[Outcome]:
+    """Search many faces, each as if it were alone in a photo: what :func:`search` gives for each, at the price of a few batches.
+
+    Raises:
+        EngineError: the vectors do not fit the gallery.
+    """
+    outcomes = [Outcome((), ())] * len(faces)
+    searched = [i for i, face in enumerate(faces) if face.quality is not FaceQuality.UNUSABLE] if len(gallery) else []
+    for start in range(0, len(searched), _BATCH):
+        batch = searched[start : start + _BATCH]
+        scored = _scored([faces[i] for i in batch], gallery, calibration, keep)
+        for row, i in enumerate(batch):
+            observed, matches = scored.of_face(row, faces[i], calibration, set(), keep, 1)
+            outcomes[i] = Outcome(tuple(_one_face_a_case(matches)), (observed,))
+    return outcomes
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """The shortlists of several faces, each best score first: cases, cosines and scores on the calibration's scale, all of shape
+    (faces, k), and the cases' age groups."""
+
+    case_ids: NDArray[np.int64]
+    raw: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    groups: Mapping[int, Group]
+
+    def of_face(
+        self, row: int, face: Probe, calibration: Calibration, rejected: Collection[int], keep: int, faces: int
+    ) -> tuple[Observation, list[Match]]:
+        """What the search of one of ``faces`` faces of a photo observed, and its candidates."""
+        best = self.groups[int(self.case_ids[row, 0])]
+        observed = Observation(face.index, face.quality, calibration.share(float(self.scores[row, 0]), best))
+        first = slice(keep + len(rejected))
+        columns = (column[row, first].tolist() for column in (self.case_ids, self.raw, self.scores))
+        allowed = [entry for entry in zip(*columns, strict=True) if entry[0] not in rejected][:keep]
+        return observed, _of_face(face, allowed, self.groups, calibration, faces)
+
+
+def _scored(faces: Sequence[Probe], gallery: Gallery, calibration: Calibration, keep: int) -> _Scored:
+    vectors = np.stack([face.vector for face in faces])
     hits = gallery.search(vectors, max(keep, _SHORTLIST))
     scores = _scores(vectors, hits.case_ids, hits.scores, gallery, calibration)
+    order = np.lexsort((hits.case_ids, -scores))
     groups = gallery.groups_of(np.unique(hits.case_ids).tolist())
-    matches: list[Match] = []
-    observed: list[Observation] = []
-    for row, face in enumerate(searched):
-        order = np.lexsort((hits.case_ids[row], -scores[row]))
-        best = order[0]
-        group = groups[int(hits.case_ids[row, best])]
-        observed.append(Observation(face.index, face.quality, calibration.share(float(scores[row, best]), group)))
-        ranked = [(int(hits.case_ids[row, i]), float(hits.scores[row, i]), float(scores[row, i])) for i in order]
-        allowed = [entry for entry in ranked if (face.index, entry[0]) not in rejected][:keep]
-        matches += _of_face(face, allowed, groups, calibration, len(searched))
-    return Outcome(tuple(_one_face_a_case(matches)), tuple(observed))
+    rows = np.arange(len(faces))[:, None]
+    return _Scored(hits.case_ids[rows, order], hits.scores[rows, order], scores[rows, order], groups)
 
 
 def against_case(case_id: int, faces: Sequence[Probe], gallery: Gallery, calibration: Calibration) -> list[Match]:

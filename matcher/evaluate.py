@@ -6,7 +6,7 @@ The photos are embedded once; everything after that works on vectors in memory, 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from matcher.calibrate import BandTargets
 from matcher.engines.base import DetectedFace
@@ -34,6 +34,7 @@ def evaluate(
     targets: BandTargets,
     *,
     seed: int = 0,
+    say: Callable[[str], None] = lambda words: None,
 ) -> tuple[Report, Plotted]:
     """Measure everything on the embedded photos.
 
@@ -44,6 +45,7 @@ def evaluate(
         pack_sha256: Its hash.
         targets: The bands' targets to check.
         seed: Makes splits and intervals reproducible.
+        say: Told what is being measured.
 
     Raises:
         BadInput: fewer than two persons, or nobody with two photos: nothing can be compared.
@@ -55,7 +57,7 @@ def evaluate(
             f"{len(usable)} usable photos of {len(counts)} persons: nothing to compare",
             mend="give at least two persons, and at least one of them with two photos",
         )
-    bench = Bench(usable, pack_id, pack_sha256, targets, seed)
+    bench = Bench(usable, pack_id, pack_sha256, targets, seed, say)
     verification, mated, nonmated = bench.verification()
     report = Report(
         pack_id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,7 +35,13 @@ class Bench:
     """The samples as arrays, and the experiments on them."""
 
     def __init__(
-        self, samples: Sequence[Sample], pack_id: str, pack_sha256: str, targets: calibrate.BandTargets, seed: int
+        self,
+        samples: Sequence[Sample],
+        pack_id: str,
+        pack_sha256: str,
+        targets: calibrate.BandTargets,
+        seed: int,
+        say: Callable[[str], None] = lambda words: None,
     ) -> None:
         self.samples = samples
         self.vectors: Vectors = np.stack([sample.face.vector for sample in samples])
@@ -44,10 +50,12 @@ class Bench:
         self.person = np.array([number[sample.person] for sample in samples], np.int64)
         self.kind = np.array([kind_of(sample) for sample in samples])
         self.pack_id, self.pack_sha256, self.targets, self.seed = pack_id, pack_sha256, targets, seed
+        self.say = say
         self.strangers: dict[tuple[str, int], NDArray[np.float64]] = {}
 
     def verification(self) -> tuple[list[Verification], NDArray[np.float64], NDArray[np.float64]]:
         """1:1 over all pairs (a random part of the non-mated ones in large sets), and for each pair of groups."""
+        self.say("1:1, all pairs")
         rng = np.random.default_rng(self.seed)
         first, second = np.triu_indices(len(self.samples), 1)
         same = self.person[first] == self.person[second]
@@ -57,10 +65,12 @@ class Bench:
         chosen = np.concatenate([np.flatnonzero(same), different])
         first, second, same = first[chosen], second[chosen], same[chosen]
         scores = np.einsum("ij,ij->i", self.vectors[first], self.vectors[second]).astype(np.float64)
-        labels = np.array(["/".join(sorted(pair)) for pair in zip(self.kind[first], self.kind[second], strict=True)])
+        kinds, number = np.unique(self.kind, return_inverse=True)
+        low, high = np.sort([number[first], number[second]], axis=0)
+        there = [(a, b) for a in range(len(kinds)) for b in range(a, len(kinds)) if bool(((low == a) & (high == b)).any())]
         results = []
-        for label in ["all", *(sorted(set(labels.tolist())) if len(set(labels.tolist())) > 1 else [])]:
-            inside = np.full(len(labels), True) if label == "all" else labels == label
+        for label, pair in [("all", None), *((f"{kinds[a]}/{kinds[b]}", (a, b)) for a, b in there if len(there) > 1)]:
+            inside = np.full(len(first), True) if pair is None else (low == pair[0]) & (high == pair[1])
             mated, nonmated = inside & same, inside & ~same
             if mated.sum() < 10 or nonmated.sum() < 100:
                 continue
@@ -95,6 +105,7 @@ class Bench:
             largest = self._largest(enrol, 1)
             sizes = [size for size in SIZES if size < largest] + [largest]
             for size, photos in [*((size, 1) for size in sizes), *((self._largest(enrol, n), n) for n in (2, 3))]:
+                self.say(f"1:N, {label}, {size} registered, photos a case: {photos}")
                 found = self._search(label, enrol, probe, size, photos)
                 if found is not None:
                     results.append(found)
@@ -107,6 +118,7 @@ class Bench:
         for label, enrol, probe in self._labels():
             largest = self._largest(enrol, 1)
             for size, photos in [*((size, 1) for size in sorted({min(30, largest), largest})), (self._largest(enrol, 3), 3)]:
+                self.say(f"the product's bands, {label}, {size} registered, photos a case: {photos}")
                 splits = [split for split in self._splits(enrol, probe, size, photos) if split.nonmated and split.mated]
                 if splits:
                     words.append(self._band_word(label, size, photos, splits))
@@ -161,9 +173,14 @@ class Bench:
             if not split.mated or not split.nonmated:
                 continue
             gallery = self._gallery(split)
-            raw.append(self._outcome(gallery, split, normalise=False))
+            rows = [*split.nonmated, *(row for row, _ in split.mated)]
+            case_ids = np.array(gallery.case_ids(), np.int64)
+            templates = gallery.templates_of(case_ids.tolist())
+            cosines = (self.vectors[rows].astype(np.float64) @ templates.T.astype(np.float64)).astype(np.float32)
+            raw.append(_outcome(cosines, case_ids, split))
             if len(gallery) >= calibrate.AS_NORM_FROM:
-                normalised.append(self._outcome(gallery, split, normalise=True))
+                scores = as_norm.normalise(self.vectors[rows], case_ids, cosines, gallery)
+                normalised.append(_outcome(scores, case_ids, split))
         if not raw:
             return None
         if label == "all" and photos == 1:
@@ -172,32 +189,19 @@ class Bench:
                     self.strangers[scale, size] = np.concatenate([best for best, _, _ in outcomes])
         return Search(label, photos, _pooled(raw, size), _pooled(normalised, size) if normalised else None)
 
-    def _outcome(self, gallery: Gallery, split: _Split, *, normalise: bool) -> tuple[NDArray[np.float64], ...]:
-        """(best score of each non-mated search, mate's score and rank of each mated search)."""
-        rows = [*split.nonmated, *(row for row, _ in split.mated)]
-        probes = self.vectors[rows]
-        hits = gallery.search(probes, len(gallery))
-        scores = as_norm.normalise(probes, hits.case_ids, hits.scores, gallery) if normalise else hits.scores
-        strangers = len(split.nonmated)
-        mates = np.array([person for _, person in split.mated])
-        theirs = hits.case_ids[strangers:] == mates[:, None]
-        mate = scores[strangers:][theirs].astype(np.float64)
-        rank = 1 + (scores[strangers:] > mate[:, None]).sum(axis=1)
-        return scores[:strangers].max(axis=1).astype(np.float64), mate, rank.astype(np.float64)
-
     def _band_word(self, label: str, size: int, photos: int, splits: Sequence[_Split]) -> BandWord:
         alarms = review = strangers = mated = high_found = review_found = 0
         made = None
         for split in splits:
             gallery = self._gallery(split)
             made = calibrate.for_gallery(gallery, self.targets)
-            for row in split.nonmated:
-                found = compare.candidates([self._probe(row)], gallery, made)
+            for found in compare.search_each([self._probe(row) for row in split.nonmated], gallery, made):
                 strangers += 1
-                alarms += any(match.band is Band.HIGH for match in found)
-                review += len(found)
-            for row, person in split.mated:
-                bands = {match.band for match in compare.candidates([self._probe(row)], gallery, made) if match.case_id == person}
+                alarms += any(match.band is Band.HIGH for match in found.matches)
+                review += len(found.matches)
+            probes = [self._probe(row) for row, _ in split.mated]
+            for found, (_, person) in zip(compare.search_each(probes, gallery, made), split.mated, strict=True):
+                bands = {match.band for match in found.matches if match.case_id == person}
                 mated += 1
                 high_found += Band.HIGH in bands
                 review_found += bool(bands)
@@ -219,6 +223,21 @@ class Bench:
 
     def _probe(self, row: int) -> compare.Probe:
         return compare.Probe(0, self.vectors[row], self.samples[row].face.quality)
+
+
+def _outcome(scores: NDArray[np.float32], case_ids: NDArray[np.int64], split: _Split) -> tuple[NDArray[np.float64], ...]:
+    """(best score of each non-mated search, mate's score and rank of each mated search).
+
+    Args:
+        scores: Of every non-mated search, then of every mated one, with every case, shape (searches, cases).
+        case_ids: The cases, ascending.
+        split: Who is who.
+    """
+    strangers = len(split.nonmated)
+    mates = np.searchsorted(case_ids, [person for _, person in split.mated])
+    mate = np.take_along_axis(scores[strangers:], mates[:, None], axis=1)
+    rank = 1 + (scores[strangers:] > mate).sum(axis=1)
+    return scores[:strangers].max(axis=1).astype(np.float64), mate[:, 0].astype(np.float64), rank.astype(np.float64)
 
 
 def _pooled(outcomes: Sequence[tuple[NDArray[np.float64], ...]], enrolled: int) -> metrics.Identification:

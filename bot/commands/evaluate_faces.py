@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.progress import track
 
+from bot.commands._embedded import Embedded
 from bot.commands.common import DEFAULT_CONFIG, ConfigOption, JsonOption, emit_json, err, out, table
 from bot.settings import Settings, load_settings
-from bot.wiring import open_engine
+from bot.steps.scan import ahead
+from bot.wiring import open_engine, open_keys
 from ingest.photo import Decoder
 from matcher.calibrate import BandTargets
-from matcher.engines.base import Engine
+from matcher.engines.base import DetectedFace, Engine
 from matcher.evaluate import evaluate, main_face
 from matcher.measured import Sample
 from store.errors import BadInput, PhotoRefused
@@ -53,10 +58,15 @@ def faces(
     # matplotlib takes half a second to import, which no other command should pay.
     from matcher import report as reports
 
-    settings = load_settings(config).settings
+    loaded = load_settings(config)
+    settings, labelled = loaded.settings, read_labels(photos)
     engine = open_pack(settings, pack)
-    samples, failed = embed(engine, read_labels(photos), show=not as_json)
-    report, plotted = evaluate(samples, failed, engine.pack_id, engine.pack_sha256, targets(settings), seed=seed)
+    kept = Embedded(folder, engine, open_keys(loaded).vault)
+    samples, failed = embed(engine, labelled, kept, settings.models.at_once(), show=not as_json)
+    with err.status("measuring") as status:
+        report, plotted = evaluate(
+            samples, failed, engine.pack_id, engine.pack_sha256, targets(settings), seed=seed, say=status.update
+        )
     page = reports.write(report, plotted, folder)
     if as_json:
         emit_json({"page": str(page), **reports.as_json(report)})
@@ -113,25 +123,40 @@ def _lines(path: Path, rows: csv.DictReader[str]) -> Iterator[Labelled]:
         yield Labelled(path.parent / name, person, (row.get("group") or "").strip(), years)
 
 
-def embed(engine: Engine, labelled: list[Labelled], *, show: bool) -> tuple[list[Sample], list[str]]:
-    """Find the main face of every photo. Returns the samples and the paths of photos without one.
+def embed(
+    engine: Engine, labelled: list[Labelled], kept: Embedded, at_once: int, *, show: bool
+) -> tuple[list[Sample], list[str]]:
+    """Find the main face of every photo, or take it from ``kept``. Returns the samples and the paths of photos without one.
 
     Raises:
         BadInput: a photo is missing; a photo that cannot be decoded counts as one without a face.
     """
     samples: list[Sample] = []
     failed: list[str] = []
-    with Decoder() as decoder:
-        for label in track(labelled, description="embedding", console=err, disable=not show):
+    with Decoder(workers=at_once) as decoder, ExitStack() as stack:
+        stack.callback(kept.keep)  # also where it is interrupted: what was found stays found
+        look = stack.enter_context(ahead(partial(_main, engine, decoder, kept), (str(one.path) for one in labelled), at_once))
+        for label in track(labelled, description="faces", console=err, disable=not show):
             try:
-                pixels = decoder.pixels(label.path.read_bytes())
-                face = main_face(engine.faces(pixels), pixels.shape[1], pixels.shape[0])
+                sha256, face = look(str(label.path))
             except OSError as error:
                 raise BadInput(f"{label.path}: cannot be read: {error}", mend="paths are relative to the CSV") from error
-            except PhotoRefused:
-                face = None
+            if sha256 not in kept:
+                kept[sha256] = face
             if face is None:
                 failed.append(str(label.path))
             else:
                 samples.append(Sample(label.person, label.group, label.age, face))
     return samples, failed
+
+
+def _main(engine: Engine, decoder: Decoder, kept: Embedded, path: str) -> tuple[str, DetectedFace | None]:
+    data = Path(path).read_bytes()
+    sha256 = hashlib.sha256(data).hexdigest()
+    if sha256 in kept:
+        return sha256, kept[sha256]
+    try:
+        pixels = decoder.pixels(data)
+    except PhotoRefused:
+        return sha256, None
+    return sha256, main_face(engine.faces(pixels), pixels.shape[1], pixels.shape[0])

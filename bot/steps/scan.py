@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
+from typing import Generic, TypeVar
 
 from bot.bot import Bot
 from bot.faces import FaceBook
@@ -21,6 +22,7 @@ from store.errors import PhotoRefused
 
 log = get("match")
 
+_T = TypeVar("_T")
 Look = Callable[[str], list[DetectedFace]]
 """The faces of a kept photo, by its sha256. Raises what reading, decoding and the engine raise."""
 
@@ -52,7 +54,7 @@ def seen_ahead(bot: Bot, book: FaceBook, coming: Iterable[str]) -> AbstractConte
 
 
 @contextmanager
-def ahead(look: Look, coming: Iterable[str], at_once: int) -> Iterator[Look]:
+def ahead(look: Callable[[str], _T], coming: Iterable[str], at_once: int) -> Iterator[Callable[[str], _T]]:
     """``look`` for the photos of ``coming``, which are asked for in about that order, in ``at_once`` threads.
 
     So many photos are in hand at a time, each with its pixels; as many again may wait as mere faces. A photo that was passed
@@ -60,34 +62,34 @@ def ahead(look: Look, coming: Iterable[str], at_once: int) -> Iterator[Look]:
     end what has not begun is dropped, and what has is waited for.
     """
     with ThreadPoolExecutor(at_once, thread_name_prefix="ahead") as pool:
-        line = _Line(lambda sha256: pool.submit(look, sha256), coming, 2 * at_once)
+        line = _Line(lambda name: pool.submit(look, name), coming, 2 * at_once)
         try:
-            yield lambda sha256: found.result() if (found := line.take(sha256)) else look(sha256)
+            yield lambda name: found.result() if (found := line.take(name)) else look(name)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-class _Line:
+class _Line(Generic[_T]):
     """The photos in hand, in order. Used by one thread."""
 
-    def __init__(self, start: Callable[[str], Future[list[DetectedFace]]], coming: Iterable[str], length: int) -> None:
+    def __init__(self, start: Callable[[str], Future[_T]], coming: Iterable[str], length: int) -> None:
         self._start = start
         self._coming = iter(dict.fromkeys(coming))
         self._length = length
-        self._started: deque[tuple[str, Future[list[DetectedFace]]]] = deque()
+        self._started: deque[tuple[str, Future[_T]]] = deque()
 
-    def take(self, sha256: str) -> Future[list[DetectedFace]] | None:
+    def take(self, name: str) -> Future[_T] | None:
         """The photo's faces to be, None where it was not started. Nothing is started before the first is asked for."""
         self._fill()
-        if all(name != sha256 for name, _ in self._started):
+        if all(started != name for started, _ in self._started):
             return None
         while True:
-            name, found = self._started.popleft()
-            if name == sha256:
+            started, found = self._started.popleft()
+            if started == name:
                 self._fill()
                 return found
             found.cancel()
 
     def _fill(self) -> None:
-        while len(self._started) < self._length and (sha256 := next(self._coming, None)) is not None:
-            self._started.append((sha256, self._start(sha256)))
+        while len(self._started) < self._length and (name := next(self._coming, None)) is not None:
+            self._started.append((name, self._start(name)))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from matcher import compare
-from matcher.calibrate import BandTargets, Calibration, calibration
+from matcher.calibrate import BandTargets, Calibration, calibration, for_gallery
 from matcher.compare import Probe
 from matcher.gallery import Gallery
 from store.errors import EngineError
@@ -14,6 +14,11 @@ from store.model import Band, FaceQuality
 
 PACK = "a" * 64
 Units = Callable[..., np.ndarray]
+
+
+def candidates(*args, **options) -> list[compare.Match]:
+    """The candidates of a search."""
+    return list(compare.search(*args, **options).matches)
 
 
 def toward(base: np.ndarray, other: np.ndarray, cosine: float) -> np.ndarray:
@@ -49,7 +54,7 @@ def test_a_candidate_carries_everything_that_explains_it(
 ) -> None:
     """Case, face, cosine, rank, band, 'about 1 in N photos', pack and calibration version stand on each candidate."""
     probe = toward(rows[4], units(1, seed=3)[0], 0.9)
-    (match,) = compare.candidates([Probe(2, probe)], gallery, small)
+    (match,) = candidates([Probe(2, probe)], gallery, small)
     assert (match.case_id, match.face_index, match.rank, match.band) == (5, 2, 1, Band.HIGH)
     # The cosine with the template as it is kept, in float16, which is 0.9 but for that rounding.
     assert match.raw == pytest.approx(float(gallery.template_of(5) @ probe), abs=1e-6)
@@ -63,15 +68,15 @@ def test_a_candidate_carries_everything_that_explains_it(
 def test_a_middling_score_is_for_people(gallery: Gallery, small: Calibration, rows: np.ndarray, units: Units) -> None:
     """Between the thresholds a candidate is for review; below, there is none."""
     other = units(1, seed=3)[0]
-    middle = compare.candidates([Probe(0, toward(rows[4], other, (small.high + small.review) / 2))], gallery, small)
+    middle = candidates([Probe(0, toward(rows[4], other, (small.high + small.review) / 2))], gallery, small)
     assert [match.band for match in middle] == [Band.REVIEW]
-    assert compare.candidates([Probe(0, toward(rows[4], other, small.review - 0.02))], gallery, small) == []
+    assert candidates([Probe(0, toward(rows[4], other, small.review - 0.02))], gallery, small) == []
 
 
 def test_a_rejected_pair_stays_rejected(gallery: Gallery, small: Calibration, rows: np.ndarray) -> None:
     """A pair that people rejected is not returned even at cosine 1; the same face may still match another case."""
-    assert compare.candidates([Probe(0, rows[4])], gallery, small, excluded={(0, 5)}) == []
-    assert compare.candidates([Probe(1, rows[4])], gallery, small, excluded={(0, 5)})[0].case_id == 5
+    assert candidates([Probe(0, rows[4])], gallery, small, excluded={(0, 5)}) == []
+    assert candidates([Probe(1, rows[4])], gallery, small, excluded={(0, 5)})[0].case_id == 5
 
 
 def test_two_faces_of_one_photo_cannot_both_be_one_child(
@@ -80,7 +85,7 @@ def test_two_faces_of_one_photo_cannot_both_be_one_child(
     """The better face keeps the band; the other is for people at most, and says which face fits better."""
     other = units(2, seed=3)
     faces = [Probe(0, toward(rows[4], other[0], 0.85)), Probe(1, toward(rows[4], other[1], 0.95))]
-    first, second = compare.candidates(faces, gallery, small)
+    first, second = candidates(faces, gallery, small)
     assert (first.face_index, first.band) == (1, Band.HIGH)
     assert (second.face_index, second.band) == (0, Band.REVIEW)
     assert "face 2" in second.why
@@ -92,7 +97,7 @@ def test_a_face_that_matches_many_cases_is_set_aside(small: Calibration, units: 
     gallery = Gallery(128, "yunet_sface", PACK)
     for i, row in enumerate(noise):
         gallery.put(i + 1, [toward(base, row, 0.9)], PACK)
-    found = compare.candidates([Probe(0, base)], gallery, small)
+    found = candidates([Probe(0, base)], gallery, small)
     assert len(found) == 12
     assert {match.band for match in found} == {Band.REVIEW}
     assert "matches 12 cases" in found[0].why
@@ -103,7 +108,7 @@ def test_a_poor_face_alerts_nobody(
     gallery: Gallery, small: Calibration, rows: np.ndarray, quality: FaceQuality, bands: list[Band]
 ) -> None:
     """LOW faces are for people only, UNUSABLE ones are not searched."""
-    assert [match.band for match in compare.candidates([Probe(0, rows[4], quality)], gallery, small)] == bands
+    assert [match.band for match in candidates([Probe(0, rows[4], quality)], gallery, small)] == bands
 
 
 def test_every_searched_face_is_observed_once(gallery: Gallery, small: Calibration, rows: np.ndarray, units: Units) -> None:
@@ -121,24 +126,47 @@ def test_a_new_case_is_searched_in_all_past_faces(gallery: Gallery, small: Calib
     faces[70] = Probe(70, toward(rows[4], strangers[0], 0.9))
     faces[90] = Probe(90, toward(rows[4], strangers[1], 0.8), FaceQuality.LOW)
     back = compare.against_case(5, faces, gallery, small)
-    forth = [match for face in faces for match in compare.candidates([face], gallery, small) if match.case_id == 5]
+    forth = [match for face in faces for match in candidates([face], gallery, small) if match.case_id == 5]
     assert [match.face_index for match in back] == [70, 90]
     assert sorted(back, key=lambda match: match.face_index) == forth
 
 
 def test_nothing_to_search_is_no_error(gallery: Gallery, small: Calibration, rows: np.ndarray) -> None:
     """No face, or no case, gives no candidate."""
-    assert compare.candidates([], gallery, small) == []
-    assert compare.candidates([Probe(0, rows[0])], Gallery(128, "yunet_sface", PACK), small) == []
+    assert candidates([], gallery, small) == []
+    assert candidates([Probe(0, rows[0])], Gallery(128, "yunet_sface", PACK), small) == []
     assert compare.against_case(1, [], gallery, small) == []
 
 
 def test_vectors_of_another_dimension_are_refused(gallery: Gallery, small: Calibration) -> None:
     """A 512-d face against a 128-d gallery is an EngineError, not a wrong answer."""
     with pytest.raises(EngineError, match="dimension"):
-        compare.candidates([Probe(0, np.full(512, 512**-0.5, np.float32))], gallery, small)
+        candidates([Probe(0, np.full(512, 512**-0.5, np.float32))], gallery, small)
 
 
 def test_vectors_are_not_printed(rows: np.ndarray) -> None:
     """A probe's repr, as it may end in a log or a traceback, does not hold the vector."""
     assert repr(Probe(3, rows[0])) == "Probe(index=3, quality=good)"
+
+
+def test_many_faces_searched_together_give_what_each_gives_alone(units: Units) -> None:
+    """Searching each face as a photo of its own, in batches, changes no candidate, rank, score or observation: below 60 cases and
+    above, with unusable and low faces among them."""
+    for cases in (12, 90):
+        rows = units(cases, seed=5)
+        gallery = Gallery(128, "yunet_sface", PACK)
+        gallery.put_many(range(1, cases + 1), rows, PACK)
+        made = for_gallery(gallery, BandTargets(high_one_in_photos=100, review_per_day=2000))
+        kinds = [FaceQuality.GOOD, FaceQuality.LOW, FaceQuality.UNUSABLE]
+        faces = [Probe(i, toward(rows[i % cases], rows[(i + 1) % cases], 0.3 + i / 60), kinds[i % 3]) for i in range(40)]
+        together = compare.search_each(faces, gallery, made, keep=5)
+        for outcome, face in zip(together, faces, strict=True):
+            alone = compare.search([face], gallery, made, keep=5)
+            for match, same in zip(outcome.matches, alone.matches, strict=True):
+                assert (match.case_id, match.rank, match.band) == (same.case_id, same.rank, same.band)
+                # A product of many rows rounds otherwise than one of one row.
+                assert match.raw == pytest.approx(same.raw, abs=1e-6)
+                assert match.normalised == (same.normalised and pytest.approx(same.normalised, abs=1e-4))
+            assert [o.share for o in outcome.observed] == pytest.approx([o.share for o in alone.observed], rel=1e-3)
+        assert sum(len(outcome.matches) for outcome in together) > 10
+    assert compare.search_each(faces, Gallery(128, "yunet_sface", PACK), made) == [compare.Outcome((), ())] * 40

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from bot.__main__ import build
 from bot.commands import common
 from bot.commands.evaluate_faces import read_labels
+from matcher.engines.insightface_pack import InsightFacePack
 from store.errors import BadInput, SuishoupaiError
 
 SHARED = Path(__file__).parents[4] / "shared" / "faces"
@@ -99,6 +100,28 @@ def test_evaluate_faces_makes_the_page(call, faces_folder: Path, tmp_path: Path)
     assert (report["photos"], report["persons"]) == (18, 6)
     assert report["verification"][0]["eer"] < 0.1
     assert (tmp_path / "page" / "index.html").is_file()
+
+
+def test_a_second_evaluation_embeds_nothing_and_says_the_same(
+    call, faces_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # type: ignore[no-untyped-def]
+    """What was embedded is kept by the photo's hash, sealed: the next run asks the engine for new photos alone, and a file that
+    was changed is as good as none."""
+    words = ("evaluate", "faces", faces_folder / "photos.csv", "--out", tmp_path / "page", "--json")
+    first = call(*words).out
+    [kept] = (tmp_path / "page").glob("*.sealed")
+    assert b"PK" not in kept.read_bytes()[:40]
+    asked: list[int] = []
+    real = InsightFacePack.faces
+    monkeypatch.setattr(InsightFacePack, "faces", lambda self, image: asked.append(1) or real(self, image))
+    assert call(*words).out == first
+    assert asked == []
+    Image.new("RGB", (90, 90)).save(faces_folder / "0-0.jpg")
+    assert len(json.loads(call(*words).out)["failed"]) == 1
+    assert asked == [1]
+    kept.write_bytes(kept.read_bytes()[:-1] + b"x")
+    call(*words)
+    assert len(asked) == 19
 
 
 def test_evaluate_faces_on_the_development_set(call, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
