@@ -259,15 +259,22 @@ def people(server: Microblog) -> None:
 
 
 @pytest.fixture
-def bot_database(database: str, fresh_database: Callable[..., Any]) -> Iterator[Callable[[Path], str]]:
-    """``bot_database(FOLDER)``: the URL that stands in the settings of the bot whose folder that is."""
+def bot_database(
+    database: str, fresh_database: Callable[..., Any], migrated: Callable[[str], str]
+) -> Iterator[Callable[[Path], str]]:
+    """``bot_database(FOLDER)``: the URL that stands in the settings of the bot whose folder that is. Its tables are there, for
+    making them is half of a start; a start from nothing is the demo's."""
     with ExitStack() as stack:
 
         @functools.cache
-        def server(folder: Path) -> str:
-            return str(stack.enter_context(fresh_database(database, folder, tables=False)))
+        def url(folder: Path) -> str:
+            if database != "sqlite":
+                return str(stack.enter_context(fresh_database(database, folder)))
+            (folder / "var").mkdir(parents=True, exist_ok=True)
+            shutil.copy(migrated(database), folder / "var" / "suishoupai.sqlite")
+            return "sqlite:///var/suishoupai.sqlite"
 
-        yield lambda folder: "sqlite:///var/suishoupai.sqlite" if database == "sqlite" else server(folder)
+        yield url
 
 
 @pytest.fixture
