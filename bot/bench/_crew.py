@@ -185,8 +185,8 @@ def plan(quick: bool) -> list[tuple[str, int, Load, int]]:
         plain = [("SQLite", 0, PLAIN, 150), *(("PostgreSQL", n, PLAIN, 150 + 50 * n) for n in (1, 2))]
         return [*plain, *(("PostgreSQL", n, NETWORK, 80 * n) for n in (1, 2, 4))]
     working = [("SQLite", 0), ("PostgreSQL", 0), ("PostgreSQL", 1), ("PostgreSQL", 2), ("PostgreSQL", 4)]
-    passes = [(name, n, load, 400) for load in (PLAIN, ENGINE) for name, n in working]
-    return passes + [(name, n, load, 120 * max(1, n)) for load in (NETWORK, BOTH) for name, n in working]
+    passes = [(name, n, load, 240) for load in (PLAIN, ENGINE) for name, n in working]
+    return passes + [(name, n, load, 100 * max(1, n)) for load in (NETWORK, BOTH) for name, n in working]
 
 
 def passes(quick: bool, folder: Path, server: LocalServer) -> list[Pass]:
