@@ -18,9 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import psycopg
 from numpy.typing import NDArray
-from psycopg import sql
 from sqlalchemy import text
 
 from store import cases
@@ -71,7 +69,8 @@ class PgvectorIndex:
         self._table = f"gallery_vectors_{hashlib.sha256(pack_sha256.encode()).hexdigest()[:12]}"
 
     def open(self) -> None:
-        """Make the tables (and, where asked for, the HNSW index: minutes for a million cases) if they are not there.
+        """Make the tables (and, where asked for, the HNSW index) if they are not there. Over a table that holds a million cases
+        already the index takes minutes, in which nobody else writes.
 
         Raises:
             StoreError: the database has no pgvector, or one that is too old; ``mend`` has the command that adds it.
@@ -166,17 +165,6 @@ class PgvectorIndex:
             query = text("SELECT recall, probes FROM gallery_vectors WHERE name = :t AND recall IS NOT NULL")
             row = tx.connection.execute(query, {"t": self._table}).first()
         return None if row is None else Recall(row.recall, row.probes)
-
-    def _build_hnsw(self) -> None:
-        """On a connection of its own and beside everybody's writing, since it takes minutes."""
-        name = sql.Identifier(f"ix_{self._table}_hnsw")
-        with psycopg.connect(self._store.server_url, autocommit=True) as connection:
-            # A build that was interrupted leaves an index that is no use to anybody.
-            broken = "SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(%s) AND NOT indisvalid"
-            if connection.execute(broken, (f"ix_{self._table}_hnsw",)).fetchone():
-                connection.execute(sql.SQL("DROP INDEX {}").format(name))
-            made = sql.SQL("CREATE INDEX CONCURRENTLY IF NOT EXISTS {} ON {} USING hnsw (vector halfvec_ip_ops)")
-            connection.execute(made.format(name, sql.Identifier(self._table)))
 
     def _made(self) -> Iterator[str]:
         yield (
