@@ -167,29 +167,31 @@ def _scored(faces: Sequence[Probe], gallery: Gallery, calibration: Calibration, 
     return _Scored(hits.case_ids[rows, order], hits.scores[rows, order], scores[rows, order], groups)
 
 
-def against_case(case_id: int, faces: Sequence[Probe], gallery: Gallery, calibration: Calibration) -> list[Match]:
-    """The other direction: which of many faces (of any photos) may show the new or changed case ``case_id``.
+def against_cases(case_ids: Sequence[int], faces: Sequence[Probe], gallery: Gallery, calibration: Calibration) -> list[Match]:
+    """The other direction: which of many faces (of any photos) may show one of the new or changed cases ``case_ids``.
 
-    All faces are scored with this one case first; only those in its review band are searched in full. Rejected pairs are left
-    out by the caller before (it knows the photos); ``face_index`` is whatever the probes were counted by.
+    All faces are scored with these cases alone first, and each face's impostors are looked up once for all of them; only faces
+    in the review band of one are searched in full. Rejected pairs are left out by the caller (it knows the photos);
+    ``face_index`` is whatever the probes were counted by.
 
     Raises:
-        EngineError, NotFound: the vectors do not fit the gallery, or the case is not in it.
+        EngineError, NotFound: the vectors do not fit the gallery, or a case is not in it.
     """
     usable = [face for face in faces if face.quality is not FaceQuality.UNUSABLE]
-    if not usable:
+    if not usable or not case_ids:
         return []
-    vectors = np.stack([face.vector for face in usable])
-    raw = (vectors @ gallery.template_of(case_id))[:, None]
-    case = np.full((len(usable), 1), case_id, np.int64)
-    blocks = [slice(start, start + _BLOCK) for start in range(0, len(usable), _BLOCK)]
-    scores = np.concatenate([_scores(vectors[at], case[at], raw[at], gallery, calibration)[:, 0] for at in blocks])
-    near = np.flatnonzero(scores >= calibration.groups[gallery.group_of(case_id)].review)
+    vectors, wanted = np.stack([face.vector for face in usable]), np.asarray(case_ids, np.int64)
+    templates, groups = gallery.templates_of(case_ids), gallery.groups_of(case_ids)
+    limits = np.array([calibration.groups[groups[case_id]].review for case_id in case_ids])
     found: list[Match] = []
-    for i in near:
-        outcome = search([usable[int(i)]], gallery, calibration, keep=_SHORTLIST)
-        found += [match for match in outcome.matches if match.case_id == case_id]
-    return sorted(found, key=lambda match: (-_value(match), match.face_index))
+    for start in range(0, len(usable), _BLOCK):
+        part = vectors[start : start + _BLOCK]
+        raw = part @ templates.T
+        scores = _scores(part, np.broadcast_to(wanted, raw.shape), raw, gallery, calibration)
+        for i in np.flatnonzero((scores >= limits).any(axis=1)).tolist():
+            outcome = search([usable[start + i]], gallery, calibration, keep=_SHORTLIST)
+            found += [match for match in outcome.matches if match.case_id in groups]
+    return sorted(found, key=lambda match: (-_value(match), match.face_index, match.case_id))
 
 
 def _scores(

@@ -14,7 +14,7 @@ from bot.steps import tracks
 from bot.steps.alike import same_photos
 from bot.steps.each import StepReport, each_post
 from bot.steps.scan import Look, scan, seen_ahead
-from matcher.compare import Match, Probe, against_case
+from matcher.compare import Match, Probe, against_cases
 from matcher.priors import turn
 from store import cases, faces, matches, photos, posts, recognition
 from store.errors import Moved
@@ -25,7 +25,7 @@ from store.posts import Step, StoredPost
 from store.session import Tx
 
 PAST_AT_ONCE = 20_000
-"""Past faces held in memory while a new case is searched among them: 10 MB of 128-d vectors, 40 MB of 512-d ones."""
+"""Past faces held in memory while new cases are searched among them: 10 MB of 128-d vectors, 40 MB of 512-d ones."""
 SAME_FACE_OVERLAP = 0.3
 """Two detectors' boxes of one face overlap far more; it only tells the faces of one photo apart."""
 
@@ -163,21 +163,32 @@ def reverse(bot: Bot) -> int:
         bot.faces.sync(tx)
         due = cases.pending_reverse(tx)
     touched = 0
+    photos_near = _past_photos_near(bot, [case_id for case_id, _ in due if case_id in bot.faces.gallery])
     for case_id, seq in due:
         if bot.stopping.is_set():
             break
-        touched += _reverse_one(bot, case_id, seq)
+        touched += _reverse_one(bot, case_id, seq, photos_near[case_id])
     return touched
 
 
-def _reverse_one(bot: Bot, case_id: int, seq: int) -> int:
-    hits: set[int] = set()
-    if case_id in bot.faces.gallery:
-        with bot.store.read() as tx:
-            for past in _in_parts(faces.vectors(tx, bot.faces.pack.sha256)):
-                probes = [Probe(face.face_id, face.vector, face.quality) for face in past]
-                near = {m.face_index for m in against_case(case_id, probes, bot.faces.gallery, bot.faces.calibration)}
-                hits |= {face.photo_id for face in past if face.face_id in near}
+def _past_photos_near(bot: Bot, case_ids: Sequence[int]) -> defaultdict[int, set[int]]:
+    """The past photos that may show each of these cases. All past faces are read once, however many cases wait: reading them is
+    what costs (a registry of thousands of cases may come in one evening)."""
+    near: defaultdict[int, set[int]] = defaultdict(set)
+    if not case_ids:
+        return near
+    with bot.store.read() as tx:
+        for past in _in_parts(faces.vectors(tx, bot.faces.pack.sha256)):
+            if bot.stopping.is_set():
+                break
+            photo_of = {face.face_id: face.photo_id for face in past}
+            probes = [Probe(face.face_id, face.vector, face.quality) for face in past]
+            for hit in against_cases(case_ids, probes, bot.faces.gallery, bot.faces.calibration):
+                near[hit.case_id].add(photo_of[hit.face_index])
+    return near
+
+
+def _reverse_one(bot: Bot, case_id: int, seq: int, hits: set[int]) -> int:
     found = [(photo_id, search_photo(bot, photo_id)) for photo_id in sorted(hits)]
     rows: set[int] = set()
     with bot.store.write("match.reverse") as tx:

@@ -125,17 +125,30 @@ def test_a_new_case_is_searched_in_all_past_faces(gallery: Gallery, small: Calib
     faces = [Probe(i, row) for i, row in enumerate(strangers)]
     faces[70] = Probe(70, toward(rows[4], strangers[0], 0.9))
     faces[90] = Probe(90, toward(rows[4], strangers[1], 0.8), FaceQuality.LOW)
-    back = compare.against_case(5, faces, gallery, small)
+    back = compare.against_cases([5], faces, gallery, small)
     forth = [match for face in faces for match in candidates([face], gallery, small) if match.case_id == 5]
     assert [match.face_index for match in back] == [70, 90]
     assert sorted(back, key=lambda match: match.face_index) == forth
+
+
+def test_several_new_cases_are_searched_at_once(gallery: Gallery, small: Calibration, rows: np.ndarray, units: Units) -> None:
+    """Each of them finds what it would have found alone."""
+    strangers = units(60, seed=6)
+    faces = [Probe(i, row) for i, row in enumerate(strangers)]
+    faces[10] = Probe(10, toward(rows[4], strangers[0], 0.9))
+    faces[20] = Probe(20, toward(rows[8], strangers[1], 0.9))
+    together = compare.against_cases([5, 7, 9], faces, gallery, small)
+    alone = [match for case_id in (5, 7, 9) for match in compare.against_cases([case_id], faces, gallery, small)]
+    assert {(match.case_id, match.face_index) for match in together} == {(5, 10), (9, 20)}
+    assert sorted(together, key=lambda match: match.case_id) == alone
 
 
 def test_nothing_to_search_is_no_error(gallery: Gallery, small: Calibration, rows: np.ndarray) -> None:
     """No face, or no case, gives no candidate."""
     assert candidates([], gallery, small) == []
     assert candidates([Probe(0, rows[0])], Gallery(128, "yunet_sface", PACK), small) == []
-    assert compare.against_case(1, [], gallery, small) == []
+    assert compare.against_cases([1], [], gallery, small) == []
+    assert compare.against_cases([], [Probe(0, rows[0])], gallery, small) == []
 
 
 def test_vectors_of_another_dimension_are_refused(gallery: Gallery, small: Calibration) -> None:
