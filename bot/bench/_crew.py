@@ -37,7 +37,7 @@ from store.session import Store
 TALKER, DOERS = "poll,deliver,chores", "extract,faces,match,decide"
 CONCURRENCY = 4
 CASES = 200
-_PATIENCE_S = 120.0
+_PATIENCE_S = 600.0
 _WAITING = (Step.STORED, Step.EXTRACTED, Step.MATCHED)
 _TO_SAY = (AlertState.READY, AlertState.SENDING, AlertState.UNKNOWN)
 
