@@ -58,7 +58,7 @@ def simulate(
             found = context.enter_context(open_store(url, clock))
             if found_rows(found):
                 raise BadInput(
-                    f"{url} is not empty", mend="name a database that holds nothing: made-up rows would mix with its own"
+                    f"{found.place} is not empty", mend="name a database that holds nothing: made-up rows would mix with its own"
                 )
             return found
 
