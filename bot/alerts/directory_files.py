@@ -14,10 +14,12 @@ from typing import Any
 from openpyxl import Workbook, load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
+from bot import spreadsheets
 from store.errors import BadInput
 
 MAX_ROWS = 50_000
 MAX_BYTES = 20_000_000
+_BOUNDS = spreadsheets.Bounds(rows=MAX_ROWS + 1, unpacked_bytes=10 * MAX_BYTES)
 
 # What openpyxl and zipfile let fly over a damaged file (found by damaging files at random).
 _DAMAGED = (
@@ -93,17 +95,15 @@ def _filled(lines: Sequence[Line]) -> list[Line]:
 def _xlsx(path: Path) -> Table:
     """The first sheet. A merged cell's value stands for all of its cells; a formula is kept as such, to be refused."""
     try:
-        with zipfile.ZipFile(path) as parts:
-            if sum(part.file_size for part in parts.infolist()) > 10 * MAX_BYTES:
-                raise BadInput(f"{path}: unpacks to more than a directory can hold", mend="open it and save it again")
+        spreadsheets.check(path, _BOUNDS)
         book = load_workbook(path, data_only=False)
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}", mend=error.mend) from error
     except _DAMAGED as error:
         raise BadInput(f"{path}: not readable as XLSX ({error})", mend="open it in a spreadsheet and save it again") from error
     if not book.worksheets:
         raise BadInput(f"{path}: holds no sheet", mend="put the directory on the first sheet")
     sheet = book.worksheets[0]
-    if sheet.max_row > MAX_ROWS + 1:
-        raise BadInput(f"{path}: more than {MAX_ROWS} lines", mend="delete the empty lines below the directory, or split it")
     merged = {
         (row, column): sheet.cell(area.min_row, area.min_col)
         for area in sheet.merged_cells.ranges
@@ -142,21 +142,8 @@ def write_table(path: Path, columns: Sequence[str], rows: Sequence[dict[str, str
             with path.open("w", encoding="utf-8-sig", newline="") as file:
                 writer = csv.DictWriter(file, columns)
                 writer.writeheader()
-                writer.writerows({name: _inert(cell) for name, cell in row.items()} for row in rows)
+                writer.writerows({name: spreadsheets.inert(cell) for name, cell in row.items()} for row in rows)
         else:
             raise BadInput(f"{path}: neither .csv nor .xlsx", mend="give the file one of these endings")
     except OSError as error:
         raise BadInput(f"{path}: cannot be written ({error.strerror})", mend="choose another place") from error
-
-
-_ACTIVE = ("=", "+", "-", "@", "\t")
-
-
-def _inert(cell: str) -> str:
-    """A spreadsheet runs a CSV cell that begins so as a formula; a quote before it makes it text (OWASP, CSV injection)."""
-    return "'" + cell if cell.startswith(_ACTIVE) else cell
-
-
-def unquoted(cell: str) -> str:
-    """The cell without the quote that marks text in a spreadsheet."""
-    return cell[1:] if cell.startswith("'") and (cell[1:].startswith(_ACTIVE) or cell[1:].isdigit()) else cell

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from bot.alerts.directory_files import Formula, unquoted
+from bot.alerts.directory_files import Formula
 from bot.alerts.officials import MINISTRY
+from bot.spreadsheets import unquoted
 from ingest.divisions import DivisionTable
 from store.model import AgencyType
 

@@ -26,6 +26,7 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.utils.exceptions import InvalidFileException
 
+from bot import spreadsheets
 from bot.casefiles.lines import Line, adcode, checked, day, sex, whole, yes
 from store.cases import Case, CaseFields
 from store.errors import BadInput
@@ -33,8 +34,16 @@ from store.errors import BadInput
 FIELDS = tuple(item.name for item in fields(CaseFields))
 MAX_ROWS = 20_000
 _MAX_CELL = 4000
-_MAX_UNPACKED = 200 * 1024 * 1024
-_DAMAGED = (ParseError, zipfile.BadZipFile, zlib.error, LookupError, ValueError, TypeError, ArithmeticError, OSError)
+_BOUNDS = spreadsheets.Bounds(rows=MAX_ROWS + 1)
+_DAMAGED = (
+    ParseError, InvalidFileException, zipfile.BadZipFile, zlib.error, LookupError, ValueError, TypeError, ArithmeticError,
+    AttributeError, EOFError, NotImplementedError, RuntimeError, OSError,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """A workbook's cell that holds a formula."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +128,13 @@ def _text_cell(sheet: Any, value: str) -> Any:
 
 def _line(number: int, row: Mapping[str, Any], mapping: ColumnMap, today: date) -> Line:
     cells = {name: row.get(title) for name, title in mapping.columns.items()}
+    cells = {name: spreadsheets.unquoted(value) if isinstance(value, str) else value for name, value in cells.items()}
     said = {name: ("" if value is None else str(value).strip()) for name, value in cells.items()}
+    formula = next((mapping.columns[name] for name, value in cells.items() if isinstance(value, Formula)), None)
     long = next((name for name, value in said.items() if len(value) > _MAX_CELL), None)
     try:
+        if formula:
+            raise BadInput(f"the column {formula} holds a formula: nobody wrote that value; paste it as a value")
         if long:
             raise BadInput(f"{long} is longer than {_MAX_CELL} characters")
         born, missing = day(cells.get("birth_on")), day(cells.get("missing_on"))
@@ -167,20 +180,9 @@ def _csv(data: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _xlsx(data: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as packed:
-            if sum(item.file_size for item in packed.infolist()) > _MAX_UNPACKED:
-                raise BadInput("the workbook unpacks to more than 200 MB")
-        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-    except (
-        ParseError,
-        zipfile.BadZipFile,
-        zlib.error,
-        InvalidFileException,
-        LookupError,
-        ValueError,
-        TypeError,
-        OSError,
-    ) as error:
+        spreadsheets.check(io.BytesIO(data), _BOUNDS)
+        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True)
+    except _DAMAGED as error:
         raise BadInput(f"the file is no XLSX workbook: {str(error)[:200]}") from error
     titles: list[str] = []
     for number, cells in enumerate(_rows(book), 1):
@@ -193,15 +195,16 @@ def _xlsx(data: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
 def _rows(book: Any) -> Iterator[tuple[Any, ...]]:
     # A workbook is parsed as it is read: a damaged sheet shows at its rows, not when it is opened.
     try:
-        yield from book.worksheets[0].iter_rows(values_only=True)
+        sheet = book.worksheets[0]
+        sheet.reset_dimensions()  # what it says of its own size may be a whole sheet of empty cells
+        for cells in sheet.iter_rows():
+            yield tuple(Formula() if cell.data_type == "f" else cell.value for cell in cells)
     except _DAMAGED as error:
         raise BadInput(f"the workbook's first sheet is damaged: {str(error)[:200]}", mend="save it again as XLSX") from error
 
 
 def _cell(value: object) -> str:
-    """A cell that no spreadsheet runs as a formula (OWASP, CSV injection)."""
-    said = _said(value)
-    return "'" + said if said[:1] in ("=", "+", "-", "@", "\t", "\r") else said
+    return spreadsheets.inert(_said(value))
 
 
 def _said(value: object) -> str:

@@ -185,6 +185,36 @@ def test_an_export_is_safe_in_a_spreadsheet(store: Store) -> None:
     assert ",'+1" in told
 
 
+@pytest.mark.parametrize("opening", ["=", "+", "-", "@", "\t"])
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+def test_what_was_exported_reads_back_as_it_was(store: Store, form: str, opening: str) -> None:
+    """The quote that makes a cell inert is no part of the value: an export comes back without it, and nothing was run."""
+    fields = CaseFields(name="Kim Example", features=f"{opening}cmd|'/c calc'!A1", contacts=("+86 000 0000",))
+    with store.write() as tx:
+        case = cases.add(tx, fields, "clerk")
+    data = tables.write_csv([case]).encode() if form == "csv" else tables.write_xlsx([case])
+    (line,) = tables.read_table(f"r.{form}", data, tables.ColumnMap(), TODAY)
+    assert line.fields is not None
+    assert line.fields.features == fields.features.strip()
+    assert line.fields.contacts == ("+86 000 0000",)
+
+
+def test_a_formula_of_a_workbook_is_refused_with_its_line_and_column() -> None:
+    """A formula's value is one that nobody wrote down: the line is refused, the others are read; unmapped columns may hold any."""
+    book = openpyxl.Workbook()
+    book.active.append(["name", "features", "birth_on", "age"])
+    book.active.append(["A", "scar", "=DATE(2010,1,2)", "=2026-2010"])
+    book.active.append(["B", '=HYPERLINK("http://192.0.2.1","x")', None, None])
+    book.active.append(["C", "scar", None, "=1"])
+    out = io.BytesIO()
+    book.save(out)
+    by_age, by_link, well = tables.read_table("r.xlsx", out.getvalue(), tables.ColumnMap(), TODAY)
+    assert (by_age.fields, by_link.fields) == (None, None)
+    assert "birth_on holds a formula" in by_age.error
+    assert "features holds a formula" in by_link.error
+    assert well.fields is not None
+
+
 def test_dates_as_registers_write_them() -> None:
     """Four forms of one day; nothing for an empty cell; an error for what is no day."""
     assert {day(said) for said in ("2015-03-04", "2015/3/4", "2015年3月4日", "20150304")} == {date(2015, 3, 4)}
