@@ -200,7 +200,7 @@ def test_what_was_exported_reads_back_as_it_was(store: Store, form: str, opening
 
 
 def test_a_formula_of_a_workbook_is_refused_with_its_line_and_column() -> None:
-    """A formula's value is one that nobody wrote down: the line is refused, the others are read; unmapped columns may hold any."""
+    """A formula's value is one that nobody wrote down: its line is refused, the rest is read; an unmapped column may hold one."""
     book = openpyxl.Workbook()
     book.active.append(["name", "features", "birth_on", "age"])
     book.active.append(["A", "scar", "=DATE(2010,1,2)", "=2026-2010"])
