@@ -52,7 +52,7 @@ def configure(*, level: str = "info", json_lines: bool = False, secrets: Iterabl
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    renderer: Any = structlog.processors.JSONRenderer(ensure_ascii=False) if json_lines else _Lines()
+    renderer: Any = _JsonLines() if json_lines else _Lines()
     threshold = logging.getLevelName(level.upper())
     structlog.configure(
         processors=[*shared, structlog.processors.format_exc_info, redact, renderer],
@@ -106,6 +106,17 @@ class _Lines:
         pairs = " ".join(f"{key}={value}" for key, value in event.items())
         line = _inert(f"{at} {level:<7} {what}" + (f"  {pairs}" if pairs else ""))
         return "\n  ".join([line, *(_inert(part) for part in str(trace).split("\n"))]) if trace else line
+
+
+class _JsonLines:
+    """One JSON object an event. JSON escapes control characters up to U+001F; what else could steer the terminal of whoever
+    reads the file (C1 controls, separators, bidi) is escaped here, and reads back as it was."""
+
+    def __init__(self) -> None:
+        self._render = structlog.processors.JSONRenderer(ensure_ascii=False)
+
+    def __call__(self, logger: Any, method: str, event: MutableMapping[str, Any]) -> str:
+        return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", str(self._render(logger, method, event)))
 
 
 def _inert(line: str) -> str:

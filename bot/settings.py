@@ -7,6 +7,7 @@ environment or a ``.env`` beside config.yaml, never from config.yaml itself.
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 import types
 import typing
@@ -273,6 +274,9 @@ class ConsoleSettings(Section):
     public_url: str = Field(
         default="", description="Address people type (https://...); empty: alerts.console_url, else http://HOST:PORT."
     )
+    proxies: tuple[str, ...] = Field(
+        default=("127.0.0.1", "::1"), description="Addresses or networks of proxies whose X-Forwarded-For is believed."
+    )
     insecure_cookies: bool = Field(default=False, description="Cookies without Secure, for plain http on this machine alone.")
     session_hours: float = Field(default=12, gt=0, le=168, description="Hours after which everybody signs in anew.")
     invitation_hours: float = Field(default=72, gt=0, le=720, description="Hours that an invitation's link works.")
@@ -287,6 +291,18 @@ class ConsoleSettings(Section):
         if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):
             raise ValueError("write it as https://console.example.org")
         return value.rstrip("/")
+
+    @field_validator("proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            try:
+                network = ipaddress.ip_network(entry)
+            except ValueError as error:
+                raise ValueError(f"{entry} is no address or network: write 10.0.0.2 or 10.0.0.0/24") from error
+            if network.prefixlen == 0:
+                raise ValueError(f"{entry} believes everybody: name the proxy alone")
+        return value
 
 
 class Settings(Section):

@@ -127,7 +127,9 @@ class _Sheet(ContentHandler):
     def _cover(self, area: str, tag: str) -> None:
         left, top, right, bottom = range_boundaries(area)
         what = "merged" if tag == "mergeCell" else "linked"
-        if None in (left, top, right, bottom) or right > self._bounds.columns or bottom > self._bounds.rows:
+        if left is None or top is None or right is None or bottom is None:
+            left, top, right, bottom = 1, 1, self._bounds.columns + 1, self._bounds.rows + 1
+        if right > self._bounds.columns or bottom > self._bounds.rows:
             raise BadInput(f"the cells {area[:40]} are {what}: whole rows, columns or sheets cannot be read", mend=_MEND)
         self._area += (right - left + 1) * (bottom - top + 1)
         if self._area > self._bounds.cells:

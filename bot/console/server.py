@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 
@@ -41,13 +41,13 @@ def open_parts(loaded: Loaded, clock: Clock = wiring.utc_now) -> Iterator[Parts]
 class ConsoleServer:
     """Serves an app on ``host``:``port`` (0 takes a free one) inside a ``with`` block; ``url`` is where.
 
-    Forwarded headers are believed from this machine's proxy alone.
+    Forwarded headers are believed from ``proxies`` alone (``console.proxies``): whoever else sends them speaks for themselves.
 
     Raises:
         SettingsError: the address cannot be used.
     """
 
-    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, host: str, port: int, *, proxies: Sequence[str] = ()) -> None:
         self._socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -65,8 +65,8 @@ class ConsoleServer:
             ws="none",
             log_level="error",
             access_log=False,
-            proxy_headers=True,
-            forwarded_allow_ips="127.0.0.1",
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=list(proxies),
             server_header=False,
             timeout_graceful_shutdown=3,
         )
@@ -100,4 +100,5 @@ class ConsoleServer:
 
 def console_server(parts: Parts, port: int | None = None) -> ConsoleServer:
     """The console of ``parts``, not yet started."""
-    return ConsoleServer(create_app(parts), parts.console.host, parts.console.port if port is None else port)
+    console = parts.console
+    return ConsoleServer(create_app(parts), console.host, console.port if port is None else port, proxies=console.proxies)

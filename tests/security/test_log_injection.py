@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 
 import pytest
@@ -31,6 +32,27 @@ def test_a_hostile_text_stays_within_its_plain_line(capsys: pytest.CaptureFixtur
     lines = capsys.readouterr().err.removesuffix("\n").split("\n")
     assert len(lines) == 3
     assert all(line.isprintable() for line in lines)
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
+def test_a_hostile_text_is_escaped_in_json_lines(capsys: pytest.CaptureFixture[str], text: str) -> None:
+    """As a value, as the event, as a key and within an error: one printable line each, which reads back as it was."""
+    configure(json_lines=True)
+    get("test").info("a post", text=text, list=[text])
+    get("test").info(text, **{text: 1})
+    logging.getLogger("library").error("got %s", text)
+    try:
+        raise ValueError(text)
+    except ValueError:
+        get("test").exception("failed")
+    lines = capsys.readouterr().err.removesuffix("\n").split("\n")
+    assert len(lines) == 4
+    assert all(line.isprintable() for line in lines)
+    value, event, library, failed = map(json.loads, lines)
+    assert (value["text"], value["list"]) == (text, [text])
+    assert (event["event"], event[text]) == (text, 1)
+    assert library["event"] == f"got {text}"
+    assert failed["exception"].endswith(f"ValueError: {text}")
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=ascii)

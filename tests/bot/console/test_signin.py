@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import argon2
 import pytest
 from starlette.testclient import TestClient
 
@@ -50,6 +51,25 @@ def test_anything_wrong_keeps_one_out_and_does_not_say_what(mei, enter, stranger
     assert answer.status_code == 403
     assert "登录信息不对" in answer.text
     assert stranger.client.get("/account", follow_redirects=False).status_code == 303
+
+
+def test_somebody_who_does_not_exist_costs_the_same_work(mei, enter, parts, console_secrets, monkeypatch):
+    """A wrong password and an unknown name each cost one check of a hash of the same strength, as does the right one: the time
+    of an answer tells nobody who exists."""
+    with parts.store.write() as tx:
+        people.set_password(tx, mei.id, accounts.check_password(console_secrets.password, "mei"))
+    worked = []
+
+    class Counting(accounts.PasswordHasher):
+        def verify(self, hash, password):
+            worked.append(argon2.extract_parameters(hash))
+            return super().verify(hash, password)
+
+    monkeypatch.setattr(accounts, "_HASHER", Counting())
+    for tried in ({}, {"password": "another long one"}, {"login": "nobody"}, {"login": "nobody", "password": "x" * 5000}):
+        worked.clear()
+        enter(**tried)
+        assert worked == [argon2.profiles.RFC_9106_LOW_MEMORY], tried
 
 
 def test_a_code_works_once(mei, enter, stranger):
