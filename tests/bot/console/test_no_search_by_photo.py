@@ -78,9 +78,10 @@ def photo() -> bytes:
 def forms(app: Starlette, ref: str, under: str = "/") -> Iterator[str]:
     """The address of every form, but the one that ends the session."""
     for route in app.routes:
-        if isinstance(route, Route) and "POST" in (route.methods or ()) and route.path.startswith(under):
-            if route.path != "/signout":
-                yield re.sub(r"\{(\w+)(?::\w+)?\}", lambda found: ref if found[1] == "ref" else "1", route.path)
+        if not isinstance(route, Route) or "POST" not in (route.methods or ()):
+            continue
+        if route.path.startswith(under) and route.path != "/signout":
+            yield re.sub(r"\{(\w+)(?::\w+)?\}", lambda found: ref if found[1] == "ref" else "1", route.path)
 
 
 @pytest.mark.parametrize("role", [Role.FAMILY, Role.VOLUNTEER, Role.OFFICIAL])
