@@ -102,7 +102,7 @@ case "$word" in
     ;;
   chaos) exec "$py" -m bot.chaos "$@" ;;
   fuzz)
-    # Where it has no wheel the command says so and ends well.
+    # Where it has no wheel the command says so, with code 69.
     "$py" -m pip install --quiet --disable-pip-version-check --only-binary :all: -r "$here/requirements-fuzz.txt" >&2 || true
     exec "$py" -m bot.fuzz "$@"
     ;;

@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 
 ALLOWED = frozenset(
     {"0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "ISC", "MIT", "MIT-0", "MIT-CMU", "MPL-2.0", "PSF-2.0"}
-    | {"OFL-1.1", "Python-2.0", "Unlicense", "Zlib"}
+    | {"OFL-1.1", "Public-Domain", "Python-2.0", "Unlicense", "Zlib"}
 )
 """Permissive ones, MPL-2.0, which asks for its own files alone, and the fonts' OFL-1.1, which lets a document embed them."""
 

@@ -1,5 +1,6 @@
 """``./run.sh fuzz [--seconds N] [TARGET ...]``: coverage-guided fuzzing (atheris, on libFuzzer) of every parser, bounded in time,
-memory and size of input, each in a process of its own. Code 1 where one of them let an input escape; it is kept in a folder."""
+memory and size of input, each in a process of its own. Code 1 where one of them let an input escape (it is kept in a folder), 69
+where atheris cannot be had, so that nobody takes "nothing escaped" from a run that did not happen."""
 
 from __future__ import annotations
 
@@ -10,6 +11,8 @@ from pathlib import Path
 
 NAMES = ("weibo", "x", "mastodon", "mail", "words", "address", "cases", "photo_record")
 """As in bot/fuzz/targets.py, which is imported by the fuzzed processes alone: only what is imported there is instrumented."""
+UNAVAILABLE = 69
+"""As sysexits.h has it (EX_UNAVAILABLE)."""
 MAX_INPUT_BYTES = 65_536
 SLOW_S = 20
 MEMORY_MB = 2048
@@ -29,9 +32,9 @@ def main() -> int:
     try:
         import atheris  # noqa: F401
     except ImportError:
-        words = "fuzz: atheris is not to be had for this Python or machine; the tests' corpus and Hypothesis remain"
-        print(words, file=sys.stderr)
-        return 0
+        words = "fuzz: not available: atheris (requirements-fuzz.txt) is not to be had for this Python or machine; nothing was fuzzed"
+        print(f"{words}. The tests' corpus and Hypothesis remain.", file=sys.stderr)
+        return UNAVAILABLE
     if options.only:
         _fuzz(options.only, options.seconds, options.corpus)
     names = options.targets or list(NAMES)

@@ -167,6 +167,7 @@ def test_an_export_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
         ("AGPL-3.0-only", False),
         ("", False),
         ("MIT OR", False),
+        ("BSD-3-Clause and Public-Domain", True),
         ("(MIT", False),
         ("MIT)", False),
         ("MIT BSD-3-Clause", False),
