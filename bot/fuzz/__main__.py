@@ -32,7 +32,7 @@ def main() -> int:
     try:
         import atheris  # noqa: F401
     except ImportError:
-        words = "fuzz: not available: atheris (requirements-fuzz.txt) is not to be had for this Python or machine; nothing was fuzzed"
+        words = "fuzz: not available: atheris (requirements-fuzz.txt) has no wheel for this Python or machine; nothing was fuzzed"
         print(f"{words}. The tests' corpus and Hypothesis remain.", file=sys.stderr)
         return UNAVAILABLE
     if options.only:
