@@ -1,7 +1,7 @@
 """How long the console's pages take over a large store, beside the same pages over one that is empty but for one case.
 
 The rows are written past the store, with sqlite3, since a hundred thousand of them through its own functions would take longer
-than measuring; the columns are those of store/tables.py and the pages read them through the store as ever.
+than measuring; the columns are those of store/tables and the pages read them through the store as ever.
 """
 
 from __future__ import annotations

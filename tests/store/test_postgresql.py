@@ -28,7 +28,7 @@ pytestmark = pytest.mark.only_on("postgresql", why="its own faults")
 
 
 def test_migrating_from_empty_gives_the_tables_of_tables_py(store):
-    """A database made by the migrations alone differs in nothing from what tables.py says."""
+    """A database made by the migrations alone differs in nothing from what store/tables says."""
     with store.read() as tx:
         context = MigrationContext.configure(tx.connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, metadata) == []

@@ -1,7 +1,7 @@
 """What the bot asks all the time is answered from an index: its cost must not grow with what is stored.
 
 Explained on SQLite alone: PostgreSQL plans by statistics, and on a table of one row its plan says nothing about a table of a
-million. It has the same indexes (tests/store/test_postgresql.py compares them with tables.py), which these plans prove to fit.
+million. It has the same indexes (tests/store/test_postgresql.py compares them with store/tables), which these plans prove to fit.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from store.tables import metadata
 
 @pytest.mark.only_on("sqlite", why="test_postgresql.py compares what a server reports")
 def test_migrating_from_empty_gives_the_tables_of_tables_py(store):
-    """A database made by the migrations alone differs in nothing from what tables.py says."""
+    """A database made by the migrations alone differs in nothing from what store/tables says."""
     with store.read() as tx:
         context = MigrationContext.configure(tx.connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
