@@ -87,8 +87,9 @@ case "$word" in
     checks
     # Compiled modules are kept: the run starts a few hundred programs, and the next run need not compile its tests again.
     unset PYTHONDONTWRITEBYTECODE
-    # Two at a time: most tests wait for a server of their own. PYTEST_WORKERS=0 runs them one after the other.
-    exec "$py" -m pytest -n "${PYTEST_WORKERS:-2}" "$@"
+    # Three at a time, on two cores too: half of the time a test waits, for a server of its own or for a process that ends.
+    # PYTEST_WORKERS=0 runs them one after the other.
+    exec "$py" -m pytest -n "${PYTEST_WORKERS:-3}" "$@"
     ;;
   check) checks ;;
   screenshots)

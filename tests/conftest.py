@@ -53,6 +53,16 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["TMPDIR"] = tempfile.tempdir = str(RAM)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first (those with a time-out of their own), so that no worker is left alone with one at the end."""
+
+    def patience(item: pytest.Item) -> float:
+        own = item.get_closest_marker("timeout")
+        return own.args[0] if own else 0
+
+    items.sort(key=patience, reverse=True)
+
+
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 # Without --no-sandbox Chromium does not start as root; the rest keeps it from calling home.
 FLAGS = [

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from bot import readdress
-from bot.commands.common import DEFAULT_CONFIG, ConfigOption, JsonOption, emit_json, table, tell
+from bot.commands.common import DEFAULT_CONFIG, ConfigOption, JsonOption, acting, emit_json, reading, table, tell
 from bot.settings import load_settings
 from bot.wiring import open_store
-from store import alerts, audit
+from store import alerts
 from store.alerts import Alert
 from store.errors import BadInput
 from store.model import AlertState, MessageKind
@@ -29,10 +29,8 @@ def list_(
     as_json: JsonOption = False,
 ) -> None:
     """Messages, newest first."""
-    store = open_store(load_settings(config))
-    with store.read() as tx:
+    with reading(config) as tx:
         found = alerts.listing(tx, state=state, kind=kind, limit=limit)
-    store.close()
     if as_json:
         emit_json(found)
         return
@@ -50,10 +48,8 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """One message in its final words, with its history."""
-    store = open_store(load_settings(config))
-    with store.read() as tx:
+    with reading(config) as tx:
         alert = alerts.get(tx, number)
-    store.close()
     if as_json:
         emit_json(alert)
         return
@@ -80,8 +76,7 @@ def release(
     as_json: JsonOption = False,
 ) -> None:
     """Let a held message go; the bot sends it at its next round."""
-    store = open_store(load_settings(config))
-    with store.write("alert.released") as tx:
+    with acting(config, "alert.released", by) as (tx, audited):
         alert = alerts.get(tx, number)
         if alert.kind is MessageKind.ALERT and not alert.mentions:
             raise BadInput(
@@ -89,8 +84,7 @@ def release(
                 mend="set the sighting's place by hand first, then: suishoupai alerts address NUMBER; or cancel it",
             )
         alert = alerts.release(tx, number, by)
-        audit.append(tx, who=by, what="alert.released", object=alert.ref, details={"alert": number})
-    store.close()
+        audited(alert.ref, {"alert": number})
     tell(f"message {number} is released; the running bot sends it, or: suishoupai poll", alert, as_json=as_json)
 
 
@@ -121,11 +115,9 @@ def cancel(
     as_json: JsonOption = False,
 ) -> None:
     """Stop a message that was not sent yet."""
-    store = open_store(load_settings(config))
-    with store.write("alert.cancelled") as tx:
+    with acting(config, "alert.cancelled", by) as (tx, audited):
         alert = alerts.cancel(tx, number, by, why)
-        audit.append(tx, who=by, what="alert.cancelled", object=alert.ref, details={"alert": number, "why": why})
-    store.close()
+        audited(alert.ref, {"alert": number, "why": why})
     tell(f"message {number} is cancelled", alert, as_json=as_json)
 
 
@@ -139,11 +131,9 @@ def settle(
     as_json: JsonOption = False,
 ) -> None:
     """Say, after looking, whether a doubtful message was published."""
-    store = open_store(load_settings(config))
-    with store.write("alert.settled") as tx:
+    with acting(config, "alert.settled", by) as (tx, audited):
         alert = alerts.settle(tx, number, by, sent=sent, note=note)
-        audit.append(tx, who=by, what="alert.settled", object=alert.ref, details={"alert": number, "sent": sent, "note": note})
-    store.close()
+        audited(alert.ref, {"alert": number, "sent": sent, "note": note})
     tell(f"message {number} is now {alert.state.value}", alert, as_json=as_json)
 
 

@@ -18,15 +18,17 @@ from bot.commands.common import (
     EXIT_PROBLEM,
     ConfigOption,
     JsonOption,
+    acting,
     emit_json,
     err,
     out,
+    reading,
     table,
     tell,
 )
 from bot.settings import load_settings
 from bot.wiring import configure_logs, open_decoder, open_face_book, open_files, open_store
-from store import audit, cases
+from store import cases
 from store.cases import Case, CaseFields
 from store.errors import BadInput, SuishoupaiError
 from store.model import CaseState
@@ -123,10 +125,8 @@ def list_(
     as_json: JsonOption = False,
 ) -> None:
     """Cases, newest first."""
-    store = open_store(load_settings(config))
-    with store.read() as tx:
+    with reading(config) as tx:
         found = cases.listing(tx, state, limit=limit)
-    store.close()
     if as_json:
         emit_json([_shown(case) for case in found])
         return
@@ -145,11 +145,9 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """One case with its photos and what the engine says of them."""
-    store = open_store(load_settings(config))
-    with store.read() as tx:
+    with reading(config) as tx:
         case = cases.get(tx, ref)
         photos = cases.photos_of(tx, case.id)
-    store.close()
     if as_json:
         emit_json(_shown(case) | {"photos": [{"sha256": p.sha256, "taken_on": p.taken_on} for p in photos]})
         return
@@ -167,11 +165,9 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Confirm the police report number as a second person; from then on the case is matched."""
-    store = open_store(load_settings(config))
-    with store.write("case.verified") as tx:
+    with acting(config, "case.verified", by) as (tx, audited):
         case = cases.verify(tx, ref, by, report)
-        audit.append(tx, who=by, what="case.verified", object=case.ref)
-    store.close()
+        audited(case.ref)
     words = f"{case.ref} is verified; it is searched among all past sightings at the bot's next round."
     tell(words, _shown(case), as_json=as_json)
 
@@ -186,11 +182,9 @@ def close(
     as_json: JsonOption = False,
 ) -> None:
     """Close a case: it leaves the search at once."""
-    store = open_store(load_settings(config))
-    with store.write("case.closed") as tx:
+    with acting(config, "case.closed", by) as (tx, audited):
         case = cases.close(tx, ref, by, reason, record)
-        audit.append(tx, who=by, what="case.closed", object=case.ref, details={"reason": reason, "record": record})
-    store.close()
+        audited(case.ref, {"reason": reason, "record": record})
     tell(f"{case.ref} is closed.", _shown(case), as_json=as_json)
 
 

@@ -1,10 +1,11 @@
-"""What every command shares: options, output as table or JSON, errors with exit codes."""
+"""What every command shares: options, the way into the database, output as table or JSON, errors with exit codes."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime
 from enum import Enum
@@ -15,7 +16,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from bot.settings import Loaded, load_settings
+from bot.wiring import open_store
+from store import audit
 from store.errors import BadInput, EngineError, NotFound, PlatformError, SettingsError, StoreError, SuishoupaiError
+from store.session import Tx
 
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The settings file.", envvar="SUISHOUPAI_CONFIG")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of tables.")]
@@ -42,6 +47,41 @@ _CODES: tuple[tuple[type[SuishoupaiError], int], ...] = (
     (PlatformError, EXIT_PLATFORM),
     (EngineError, EXIT_ENGINE),
 )
+
+
+@contextmanager
+def reading(config: Path | Loaded) -> Iterator[Tx]:
+    """The settings' database, to look into: ``with reading(config) as tx``.
+
+    Raises:
+        SuishoupaiError: the settings are wrong, or the database cannot be opened.
+    """
+    with closing(open_store(_loaded(config))) as store, store.read() as tx:
+        yield tx
+
+
+@contextmanager
+def acting(config: Path | Loaded, what: str, who: str) -> Iterator[tuple[Tx, Callable[..., None]]]:
+    """One act of a person: ``with acting(config, "case.closed", by) as (tx, audited)``, then ``audited(REF, {"why": why})``.
+
+    The act and its line in the record are kept together or not at all; an act that leaves no line is a mistake of the program.
+
+    Raises:
+        SuishoupaiError: the settings are wrong, the database cannot be opened, or the act is refused.
+    """
+    lines: list[int] = []
+    with closing(open_store(_loaded(config))) as store, store.write(what) as tx:
+
+        def audited(about: str, details: Mapping[str, Any] | None = None) -> None:
+            lines.append(audit.append(tx, who=who, what=what, object=about, details=details))
+
+        yield tx, audited
+        if not lines:
+            raise AssertionError(f"{what} left no line in the record")
+
+
+def _loaded(config: Path | Loaded) -> Loaded:
+    return config if isinstance(config, Loaded) else load_settings(config)
 
 
 def exit_code(error: SuishoupaiError) -> int:

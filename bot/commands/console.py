@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bot.commands.common import DEFAULT_CONFIG, ConfigOption, JsonOption, emit_json, out, table, tell
+from bot.commands.common import DEFAULT_CONFIG, ConfigOption, JsonOption, emit_json, out, reading, table, tell
 from bot.console import accounts
 from bot.console.server import console_server, open_parts
 from bot.settings import load_settings
@@ -69,10 +69,8 @@ def add(
 @people_app.command("list", epilog="Example: suishoupai people list --json")
 def list_(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
     """Everybody who may sign in, and who no longer may."""
-    store = open_store(load_settings(config))
-    with store.read() as tx:
+    with reading(config) as tx:
         found = people.listing(tx)
-    store.close()
     if as_json:
         emit_json([_shown(user) for user in found])
         return

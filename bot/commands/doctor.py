@@ -15,7 +15,7 @@ import typer
 from bot import drift, search_index
 from bot.alerts.compose import load_templates
 from bot.bot import PlatformSeat
-from bot.commands.common import DEFAULT_CONFIG, EXIT_PROBLEM, ConfigOption, JsonOption, emit_json, out, table
+from bot.commands.common import DEFAULT_CONFIG, EXIT_PROBLEM, ConfigOption, JsonOption, emit_json, out, reading, table
 from bot.platforms._clock import server_date
 from bot.settings import Loaded, load_settings
 from bot.wiring import open_engine, open_keys, open_platforms, open_store, refuse_unaccounted, utc_now
@@ -153,13 +153,9 @@ def _database(loaded: Loaded) -> Iterator[Finding]:
 def _models(loaded: Loaded) -> Iterator[Finding]:
     engine = open_engine(loaded.settings)
     yield Finding("models", "ok", f"{engine.pack_id}: {engine.dimension}-d, files are whole ({engine.pack_sha256[:12]})")
-    store = open_store(loaded)
-    try:
-        with store.read() as tx:
-            verdict = drift.verdict(tx, engine.pack_sha256)
-            behind = faces.unscanned_count(tx, engine.pack_sha256)
-    finally:
-        store.close()
+    with reading(loaded) as tx:
+        verdict = drift.verdict(tx, engine.pack_sha256)
+        behind = faces.unscanned_count(tx, engine.pack_sha256)
     level: Level = "problem" if verdict.holds is False else "note" if verdict.holds is None else "ok"
     yield Finding("calibration", level, verdict.why, "suishoupai calibrate --help" if verdict.holds is False else "")
     if behind:
@@ -245,12 +241,8 @@ def _clock(part: str, url: str) -> Iterator[Finding]:
 
 
 def _officials(loaded: Loaded) -> Iterator[Finding]:
-    store = open_store(loaded)
-    try:
-        with store.read() as tx:
-            listed = officials.accounts(tx)
-    finally:
-        store.close()
+    with reading(loaded) as tx:
+        listed = officials.accounts(tx)
     if not listed:
         yield Finding("officials", "note", "the directory is empty: nobody can be mentioned", "suishoupai officials import FILE")
         return

@@ -11,7 +11,19 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from bot.commands.common import DEFAULT_CONFIG, EXIT_PROBLEM, ConfigOption, JsonOption, emit_json, err, out, table, tell
+from bot.commands.common import (
+    DEFAULT_CONFIG,
+    EXIT_PROBLEM,
+    ConfigOption,
+    JsonOption,
+    acting,
+    emit_json,
+    err,
+    out,
+    reading,
+    table,
+    tell,
+)
 from bot.settings import load_settings
 from bot.wiring import open_files, open_keys, open_store, utc_now
 from store import audit as trail
@@ -164,7 +176,7 @@ def erase_case(
 @audit_app.command("verify", epilog="Example: suishoupai audit verify")
 def audit_verify(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
     """Check the record's chain of hashes from its first event to its last. Code 1 where it is broken."""
-    with _open(config) as (store, _), store.read() as tx:
+    with reading(config) as tx:
         broken = trail.verify(tx)
         events, last = trail.head(tx)
     if as_json:
@@ -184,7 +196,7 @@ def audit_list(
     as_json: JsonOption = False,
 ) -> None:
     """The latest events."""
-    with _open(config) as (store, _), store.read() as tx:
+    with reading(config) as tx:
         events = trail.listing(tx, limit=limit)
     if as_json:
         emit_json(events)
@@ -240,16 +252,16 @@ def bans_add(
     as_json: JsonOption = False,
 ) -> None:
     """Put an account or a picture on the list."""
-    with _open(config) as (store, _), store.write("bans.added") as tx:
+    with acting(config, "ban.added", by) as (tx, audited):
         new = bans.ban(tx, kind, value, by=by, why=why, platform=platform)
-        trail.append(tx, who=by, what="ban.added", object=f"{kind.value}:{value}", details={"why": why})
+        audited(f"{kind.value}:{value}", {"why": why})
     tell("added" if new else "it stood there already", {"value": value, "added": new}, as_json=as_json)
 
 
 @bans_app.command("list", epilog="Example: suishoupai bans list --json")
 def bans_list(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
     """The whole list."""
-    with _open(config) as (store, _), store.read() as tx:
+    with reading(config) as tx:
         found = bans.listing(tx)
     if as_json:
         emit_json(found)
@@ -268,9 +280,9 @@ def bans_lift(
     as_json: JsonOption = False,
 ) -> None:
     """Take an entry off the list."""
-    with _open(config) as (store, _), store.write("bans.lifted") as tx:
+    with acting(config, "ban.lifted", by) as (tx, audited):
         was_there = bans.lift(tx, kind, value, platform=platform)
-        trail.append(tx, who=by, what="ban.lifted", object=f"{kind.value}:{value}")
+        audited(f"{kind.value}:{value}")
     tell("lifted" if was_there else "it was not on the list", {"value": value, "lifted": was_there}, as_json=as_json)
 
 

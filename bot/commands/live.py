@@ -7,7 +7,19 @@ from typing import Annotated
 import typer
 
 from bot import drift, pipeline, schedule
-from bot.commands.common import DEFAULT_CONFIG, EXIT_PLATFORM, ConfigOption, JsonOption, emit_json, err, out, plain, table, tell
+from bot.commands.common import (
+    DEFAULT_CONFIG,
+    EXIT_PLATFORM,
+    ConfigOption,
+    JsonOption,
+    emit_json,
+    err,
+    out,
+    plain,
+    reading,
+    table,
+    tell,
+)
 from bot.commands.demo import demo, live_lines
 from bot.settings import load_settings
 from bot.steps import housekeeping
@@ -65,12 +77,10 @@ def poll(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> 
 def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
     """What is polled, waiting, held and doubtful."""
     loaded = load_settings(config)
-    store = open_store(loaded)
-    with store.read() as tx:
+    with reading(loaded) as tx:
         now = figures.figures(tx)
         packs_here = {pack.name: pack.sha256 for pack in packs.installed(loaded.settings.models.dir)}
         calibrated = drift.verdict(tx, packs_here.get(loaded.settings.models.pack, ""))
-    store.close()
     if as_json:
         emit_json(plain(now) | {"calibration": plain(calibrated)})
         return

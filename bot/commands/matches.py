@@ -7,10 +7,8 @@ from typing import Annotated
 import typer
 
 from bot import priors
-from bot.commands.common import DEFAULT_CONFIG, ConfigOption, JsonOption, emit_json, table, tell
-from bot.settings import load_settings
-from bot.wiring import open_store
-from store import audit, cases, faces, matches, posts, sightings
+from bot.commands.common import DEFAULT_CONFIG, ConfigOption, JsonOption, acting, emit_json, reading, table, tell
+from store import cases, faces, matches, posts, sightings
 from store.matches import Candidate, CandidateState
 from store.model import Band
 from store.session import Tx
@@ -27,10 +25,8 @@ def list_(
     as_json: JsonOption = False,
 ) -> None:
     """Candidates, newest first."""
-    store = open_store(load_settings(config))
-    with store.read() as tx:
+    with reading(config) as tx:
         shown = [_shown(tx, c) for c in matches.listing(tx, band=band, state=state, limit=limit)]
-    store.close()
     if as_json:
         emit_json(shown)
         return
@@ -49,16 +45,14 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """One candidate with everything known about the pair."""
-    store = open_store(load_settings(config))
-    with store.write("match.viewed") as tx:
+    with acting(config, "match.viewed", "operator") as (tx, audited):
         candidate = matches.get(tx, number)
         values = _shown(tx, candidate)
         face = faces.get(tx, candidate.face_id)
         if face is not None:
             known = priors.of_pair(tx, cases.get(tx, candidate.case_id), face.photo_id, matches.cases_of_face(tx, face.id))
             values |= {"besides the face": " ".join(fact.words for fact in known) or "nothing is known"}
-        audit.append(tx, who="operator", what="match.viewed", object=str(number))
-    store.close()
+        audited(str(number))
     if face is not None:
         why = f": {face.quality_why}" if face.quality_why else ""
         values |= {"face": f"{face.box.width_px:.0f} px wide, {face.quality.value}{why}"}
@@ -78,12 +72,10 @@ def reject(
     as_json: JsonOption = False,
 ) -> None:
     """Say that this is another child. The pair stays rejected, also under another model."""
-    store = open_store(load_settings(config))
-    with store.write("match.rejected") as tx:
+    with acting(config, "match.rejected", by) as (tx, audited):
         matches.reject(tx, number, by, why)
-        audit.append(tx, who=by, what="match.rejected", object=str(number), details={"why": why})
+        audited(str(number), {"why": why})
         shown = _shown(tx, matches.get(tx, number))
-    store.close()
     tell(f"candidate {number} is rejected for good", shown, as_json=as_json)
 
 

@@ -14,12 +14,12 @@ from bot.alerts import coverage, directory
 from bot.alerts.directory import Problem
 from bot.alerts.enrol import Enrolled, enrol
 from bot.alerts.officials import Choice, RoutingRules, choose, unfit
-from bot.commands.common import DEFAULT_CONFIG, EXIT_PROBLEM, ConfigOption, JsonOption, emit_json, out, table
+from bot.commands.common import DEFAULT_CONFIG, EXIT_PROBLEM, ConfigOption, JsonOption, acting, emit_json, out, reading, table
 from bot.settings import Loaded, load_settings
 from bot.wiring import open_store, utc_now
 from ingest.divisions import table as divisions
 from ingest.where import resolve_where
-from store import audit, officials
+from store import officials
 from store.errors import BadInput, NotFound
 from store.model import Certainty, OfficialAccount, When, Where
 from store.session import Tx
@@ -93,7 +93,7 @@ def list_(
     """Show the accounts, and why one may not be mentioned."""
     loaded = load_settings(config)
     rules, today = _rules(loaded), _today(loaded)
-    with open_store(loaded).read() as tx:
+    with reading(loaded) as tx:
         found = officials.accounts(tx, platform or None)
     rows = [_row(a, unfit(a, rules, today)) for a in found if not adcode or _inside(adcode, a.agency.adcode)]
     if as_json:
@@ -139,7 +139,7 @@ def check(
 ) -> None:
     """Find divisions nobody answers for, accounts that may not be mentioned, wrong codes. Exit code 1 if there are any."""
     loaded = load_settings(config)
-    with open_store(loaded).read() as tx:
+    with reading(loaded) as tx:
         agencies, accounts = officials.agencies_of(tx), officials.accounts(tx, platform or None)
     findings = coverage.check(
         agencies,
@@ -171,7 +171,7 @@ def export(
     if path.exists() and not force:
         raise BadInput(f"{path} is there already", mend="choose another name, or add --force")
     loaded = load_settings(config)
-    with open_store(loaded).read() as tx:
+    with reading(loaded) as tx:
         count = directory.write(path, officials.agencies_of(tx), officials.accounts(tx))
     if as_json:
         emit_json({"file": str(path), "lines": count})
@@ -187,12 +187,12 @@ def remove(
     as_json: JsonOption = False,
 ) -> None:
     """Take an account out of the directory (its agency stays)."""
-    with open_store(load_settings(config)).write("officials.removed") as tx:
+    with acting(config, "officials.removed", "command line") as (tx, audited):
         found = officials.account(tx, platform, account_id)
         if found is None:
             raise NotFound(f"the directory has no {platform} account {account_id}", mend="officials list shows the numbers")
         officials.remove_account(tx, found.id)
-        audit.append(tx, who="command line", what="officials.removed", object=f"{platform}:{account_id}", details={})
+        audited(f"{platform}:{account_id}")
     if as_json:
         emit_json({"removed": account_id, "handle": found.handle})
     else:
@@ -215,7 +215,7 @@ def local(
     moment = seen.replace(tzinfo=loaded.settings.zone) if seen is not None else None
     routed = loaded.settings.alerts.routing.routing.rules_for(When(moment, moment), utc_now(), loaded.settings.zone)
     names = [platform] if platform else list(loaded.settings.platforms)
-    with open_store(loaded).read() as tx:
+    with reading(loaded) as tx:
         choices = {name: _choice(tx, where, name, loaded, routed) for name in names}
     if as_json:
         emit_json({"where": where, "platforms": choices})

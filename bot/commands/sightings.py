@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.progress import track
 
-from bot.commands.common import DEFAULT_CONFIG, ConfigOption, JsonOption, emit_json, err, out, table
+from bot.commands.common import DEFAULT_CONFIG, ConfigOption, JsonOption, acting, emit_json, err, out, reading, table
 from bot.settings import load_settings
 from bot.steps.extract import read_again
 from bot.wiring import open_store
@@ -32,11 +32,9 @@ def list_(
 ) -> None:
     """Sightings, newest first."""
     loaded = load_settings(config)
-    store = open_store(loaded)
-    with store.read() as tx:
+    with reading(loaded) as tx:
         found = sightings.listing(tx, SightingFilter(adcode_prefix=adcode, platform=platform), limit=limit)
         urls = {s.id: _url(posts.get(tx, s.post_id)) for s in found}
-    store.close()
     if as_json:
         emit_json([_shown(s) | {"url": urls[s.id]} for s in found])
         return
@@ -59,13 +57,11 @@ def show(
 ) -> None:
     """One sighting: its time and place in words, with every sign that counted and every sign that was refused."""
     loaded = load_settings(config)
-    store = open_store(loaded)
-    with store.write("sighting.viewed") as tx:
+    with acting(loaded, "sighting.viewed", "operator") as (tx, audited):
         sighting = sightings.get(tx, ref)
         stored = posts.get(tx, sighting.post_id)
         original = sightings.get(tx, sighting.duplicate_of).ref if sighting.duplicate_of is not None else None
-        audit.append(tx, who="operator", what="sighting.viewed", object=sighting.ref)
-    store.close()
+        audited(sighting.ref)
     if as_json:
         emit_json(_shown(sighting) | {"url": _url(stored), "repeats": original, "photos": len(stored.media)})
         return

@@ -6,10 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from bot.commands.common import DEFAULT_CONFIG, ConfigOption, JsonOption, emit_json, table, tell
-from bot.settings import load_settings
-from bot.wiring import open_store
-from store import audit, faces, media, recognition, sightings
+from bot.commands.common import DEFAULT_CONFIG, ConfigOption, JsonOption, acting, emit_json, reading, table, tell
+from store import faces, media, recognition, sightings
 from store.errors import BadInput
 from store.session import Tx
 
@@ -26,10 +24,8 @@ def list_(
     as_json: JsonOption = False,
 ) -> None:
     """Tracks with at least two faces, the longest first."""
-    store = open_store(load_settings(config))
-    with store.read() as tx:
+    with reading(config) as tx:
         shown = [_shown(tx, number) for number in recognition.longest(tx, limit)]
-    store.close()
     if as_json:
         emit_json(shown)
         return
@@ -44,12 +40,10 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """One track: its sightings by time."""
-    store = open_store(load_settings(config))
-    with store.write("track.viewed") as tx:
+    with acting(config, "track.viewed", "operator") as (tx, audited):
         track = recognition.track(tx, ref)
         values = _shown(tx, track.id)
-        audit.append(tx, who="operator", what="track.viewed", object=track.ref)
-    store.close()
+        audited(track.ref)
     if as_json:
         emit_json(values)
         return
@@ -67,16 +61,14 @@ def split(
     as_json: JsonOption = False,
 ) -> None:
     """Say that a sighting on this track shows another child; the bot never joins them again."""
-    store = open_store(load_settings(config))
-    with store.write("track.split") as tx:
+    with acting(config, "track.split", by) as (tx, audited):
         track = recognition.track(tx, ref)
         on_it = [face for face in _faces_of(tx, sighting) if face in track.faces]
         if not on_it:
             raise BadInput(f"{sighting} shows no face of {track.ref}", mend=f"suishoupai tracks show {track.ref}")
         for face in on_it:
             recognition.split(tx, face, by=by, why=why)
-        audit.append(tx, who=by, what="track.split", object=track.ref, details={"sighting": sighting, "why": why})
-    store.close()
+        audited(track.ref, {"sighting": sighting, "why": why})
     words = f"{sighting} is no longer on {ref}; a running bot takes it up at its next start"
     tell(words, {"track": ref, "split": sighting}, as_json=as_json)
 
@@ -91,12 +83,10 @@ def merge(
     as_json: JsonOption = False,
 ) -> None:
     """Say that two tracks are one child."""
-    store = open_store(load_settings(config))
-    with store.write("track.merged") as tx:
+    with acting(config, "track.merged", by) as (tx, audited):
         ours, theirs = recognition.track(tx, keep), recognition.track(tx, other)
         recognition.merge(tx, ours.id, theirs.id, by=by, why=why)
-        audit.append(tx, who=by, what="track.merged", object=ours.ref, details={"other": theirs.ref, "why": why})
-    store.close()
+        audited(ours.ref, {"other": theirs.ref, "why": why})
     words = f"{other} is now part of {keep}; a running bot takes it up at its next start"
     tell(words, {"track": keep, "merged": other}, as_json=as_json)
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from matplotlib.figure import Figure as Plot
-
 from bot.alerts.deliver import deliver_all
 from bot.pipeline import work
 from bot.simulation import past
@@ -127,6 +125,9 @@ def _round(
 
 def plot(report: Report, path: Path, title: str) -> None:
     """Lag, queue and cost over the hours, as a PNG."""
+    # Half a second to import, which no other command should pay.
+    from matplotlib.figure import Figure as Plot
+
     hours = [sample.hours for sample in report.samples]
     figure = Plot(figsize=(9, 8), layout="constrained")
     panels = figure.subplots(3, 1, sharex=True)
