@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from bot.health import Finding
-from bot.settings import HealthSettings
+from bot.sections import HealthSettings
 from store import audit, cases
 from store.session import Tx
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.settings import MatchingSettings
+from bot.sections import MatchingSettings
 from matcher.index import lot
 from store import gallery, vectors
 from store.errors import StoreError

@@ -16,7 +16,8 @@ from bot.faces import FaceBook, Late, Pack
 from bot.microblog import environment
 from bot.microblog.model import WorldError
 from bot.platforms._rules_only import RulesOnly, rules_only
-from bot.settings import Loaded, ModelsSettings, Secrets, Settings
+from bot.sections import ModelsSettings
+from bot.settings import Loaded, Secrets, Settings
 from bot.work.jobs import NEEDS_TOKENS
 from ingest.photo import Decoder, PhotoLimits
 from matcher import packs

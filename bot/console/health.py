@@ -14,7 +14,7 @@ from typing import Self
 import requests
 
 from bot.log import get
-from bot.settings import MailSettings
+from bot.sections import MailSettings
 from store.errors import SettingsError, StoreError
 
 WEBHOOK = "SUISHOUPAI_ALARM_WEBHOOK"

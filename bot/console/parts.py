@@ -10,7 +10,8 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 
 from bot.faces import FaceBook
-from bot.settings import ConsoleSettings, Loaded, Settings
+from bot.sections import ConsoleSettings
+from bot.settings import Loaded, Settings
 from ingest.photo import Decoder
 from store.errors import SuishoupaiError
 from store.model import Clock

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from bot import search_index
 from bot.bench._cases import PACK, fill
 from bot.faces import FaceBook
-from bot.settings import MatchingSettings
+from bot.sections import MatchingSettings
 from matcher.calibrate import BandTargets
 from matcher.compare import Probe
 from store import cases, erase, vectors

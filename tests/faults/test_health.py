@@ -15,7 +15,8 @@ from bot.console.health import SMTP_PASSWORD, WEBHOOK, HealthServer, tell
 from bot.health import Alarmed, Finding, Health, to_tell
 from bot.microblog.faults import Fault, FaultKind
 from bot.pipeline import run_round
-from bot.settings import MailSettings, load_settings
+from bot.sections import MailSettings
+from bot.settings import load_settings
 from bot.watch import Watch, watching
 from store import cases
 from store.cases import CaseFields

@@ -9,7 +9,7 @@ import pytest
 
 from bot.conduct import unusual
 from bot.console.parts import Role
-from bot.settings import HealthSettings
+from bot.sections import HealthSettings
 from store import audit
 
 pytestmark = pytest.mark.on_both
