@@ -47,22 +47,25 @@ def test_exit_codes_are_the_same_everywhere() -> None:
     assert {int(n) for n in re.findall(r"(\d) [a-z]", EPILOG)} == codes
 
 
-def test_every_command_of_the_readme_is_there() -> None:
-    """Each ./run.sh line can be typed."""
+PAPERS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
+
+
+@pytest.mark.parametrize("page", PAPERS, ids=lambda path: path.name)
+def test_every_command_of_the_papers_can_be_typed(page: Path) -> None:
+    """Each ./run.sh or suishoupai line names a command that is there, with options that it has."""
     own = {"demo", "test", "check", "bench", "chaos", "fuzz", "run"}
     root = get_command(build())
-    for words in re.findall(r"\./run\.sh ([a-z][a-z -]*)", README):
-        command = root
-        for word in words.split():
-            if word in own and command is root:
-                break
-            assert word in command.commands, words
-            command = command.commands[word]
-            if not getattr(command, "commands", None):
-                break
+    for line in re.findall(r"(?:\./run\.sh|`suishoupai|^suishoupai) ([a-z][^`\n|;)#]*)", page.read_text("utf-8"), re.MULTILINE):
+        command, rest = root, line.split()
+        while rest and getattr(command, "commands", None) and not (command is root and rest[0] in own):
+            assert re.split(r"\W", rest[0])[0] in command.commands, line
+            command = command.commands[re.split(r"\W", rest.pop(0))[0]]
+        if command is not root:
+            known = {name for parameter in command.params for name in [*parameter.opts, *parameter.secondary_opts]}
+            assert {word for word in rest if word.startswith("--")} <= known | {"--help"}, line
 
 
-@pytest.mark.parametrize("page", sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")]), ids=lambda path: path.name)
+@pytest.mark.parametrize("page", PAPERS, ids=lambda path: path.name)
 def test_every_file_that_is_named_is_there(page: Path) -> None:
     """Paths in the README and the docs lead somewhere."""
     top = "bot|ingest|matcher|store|tests|docs|examples|scripts"
