@@ -11,6 +11,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure as Plot
 
+from bot.bench.base import Figure
 from matcher.cores import cores
 
 FOLDER = Path(__file__).parents[2] / "docs" / "benchmarks"
@@ -41,6 +42,14 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table."""
     lines = [headers, ["---"] * len(headers), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def rows(figures: Sequence[Figure]) -> list[tuple[str, str, str, str]]:
+    """A bench's figures as rows of a table: figure, measured, ratio, promised."""
+    return [
+        (f.name, f"{f.value:,.4g} {f.unit}", "" if f.ratio is None else f"{f.ratio:.2f} x {f.yardstick}", f.promised)
+        for f in figures
+    ]
 
 
 def curves(path: Path, panels: Mapping[str, Sequence[Curve]], *, x: str, y: str) -> None:

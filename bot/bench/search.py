@@ -132,14 +132,10 @@ def _repeat(work: Callable[[], object], times: int, items: int) -> Callable[[], 
 
 def _words(figures: list[Figure]) -> list[str]:
     """The page's parts."""
-    rows = [
-        (f.name, f"{f.value:,.4g} {f.unit}", "" if f.ratio is None else f"{f.ratio:.2f} x {f.yardstick}", f.promised)
-        for f in figures
-    ]
     return [
         "Every index is exact; the vectors are near-isotropic, the hard case. Ratios are taken in turn in one process: "
         "each side with one thread unless the line says otherwise; for rates, above 1 is faster.",
-        _paper.table(("figure", "measured", "ratio", "promised"), rows),
+        _paper.table(("figure", "measured", "ratio", "promised"), _paper.rows(figures)),
         "![cost of a probe as the gallery grows](search.png)",
         "Up to 8,192 cases the rows lie widened in float32, from there on as float16 alone: the step in the curves.",
     ]
