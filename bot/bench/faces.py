@@ -71,7 +71,7 @@ def run(quick: bool) -> Result:
 def _beside_rivals(
     ours: Callable[[], int], photos: list[bytes], pack: Path, folder: Path, workers: int
 ) -> tuple[list[Figure], list[str]]:
-    """Our rate as a ratio to that of each rival, taken in turn over the same photos; and which rivals do not run here, and why."""
+    """Our rate as a ratio to each rival's, taken in turn over the same photos; and which rivals do not run here, and why."""
     figures, skipped = [], []
     for number, rival in enumerate(_rivals.RIVALS):
         beside = folder / str(number)
@@ -89,8 +89,8 @@ def _beside_rivals(
 def _words(figures: list[Figure]) -> list[str]:
     """The page's parts."""
     return [
-        "JPEGs of 640 px with one to three faces, cut from insightface's group photo; one process or thread a core for each side, "
-        "each side with one thread in it, taken in turn. Ours starts from the sealed file and ends with vectors and quality.",
+        "JPEGs of 640 px with one to three faces, cut from insightface's group photo, the sides taken in turn, each with one "
+        "process or thread a core. Ours starts from the sealed file and ends with vectors and quality.",
         _paper.table(("figure", "measured", "ratio", "promised"), _paper.rows(figures)),
         _rivals.HOW,
     ]
