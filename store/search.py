@@ -64,7 +64,7 @@ def search(tx: Tx, narrow: SightingFilter, *, limit: int = 50, before: int | Non
 
 def _fitting(tx: Tx, narrow: SightingFilter, limit: int, before: int | None, floor: int | None) -> Sequence[int]:
     """Rows of the sightings that fit, newest first, none of a post below the row ``floor``."""
-    query = select(sightings.c.id).where(*fits(narrow))
+    query = select(sightings.c.id).where(*fits(narrow, walking=floor is not None))
     row: ColumnElement[int] = sightings.c.post_id
     placed = bool(narrow.adcode_prefix) or narrow.within is not None
     dated = narrow.seen_since is not None or narrow.seen_until is not None

@@ -163,19 +163,19 @@ def listing(tx: Tx, narrow: SightingFilter | None = None, *, limit: int = 50, be
     return [of_row(row) for row in tx.execute(page)]
 
 
-def fits(narrow: SightingFilter) -> list[ColumnElement[bool]]:
+def fits(narrow: SightingFilter, *, walking: bool = False) -> list[ColumnElement[bool]]:
     """What a sighting's own row must hold to fit (all but the platform, which stands with the post); for the query modules of
     ``store``.
 
     What nearly all sightings have (no original, the state "open") is written so that it offers no index where something else
-    narrows: without statistics SQLite would take it for the rarest of all.
+    narrows: without statistics SQLite would take it for the rarest of all. ``walking`` along the newest, places offer none.
     """
     other = (narrow.adcode_prefix or None, narrow.within, narrow.seen_since, narrow.seen_until) != (None,) * 4
     found = []
     if narrow.adcode_prefix:
-        found.append(lies_in((narrow.adcode_prefix,)))
+        found.append(lies_in((narrow.adcode_prefix,), walking=walking))
     if narrow.within is not None:
-        found.append(lies_in(narrow.within))
+        found.append(lies_in(narrow.within, walking=walking))
     if narrow.seen_since is not None:
         found.append(sightings.c.seen_to >= narrow.seen_since)
     if narrow.seen_until is not None:
@@ -188,12 +188,12 @@ def fits(narrow: SightingFilter) -> list[ColumnElement[bool]]:
     return found
 
 
-def lies_in(prefixes: Sequence[str]) -> ColumnElement[bool]:
+def lies_in(prefixes: Sequence[str], *, walking: bool = False) -> ColumnElement[bool]:
     """Whether a sighting lies in any of these divisions ("44", "4403", "440303"), none of them: nowhere; for the query modules
     of ``store``."""
     # A range instead of LIKE: it uses the index on every database and reads no wildcard out of the input.
     # A whole code is compared as such: then the index by place gives its rows in the order of their posts.
-    column = sightings.c.adcode
+    column = sightings.c.adcode.concat("") if walking else sightings.c.adcode
     spans = (column == low if len(low) == 6 else column.between(low.ljust(6, "0"), low.ljust(6, "9")) for low in prefixes)
     return or_(false(), *spans)
 

@@ -32,6 +32,9 @@ and its name stands in ``app.PAGES``. Templates are ``templates/NAME.html`` (or 
 * Photos go out through ``photoview.photo_view`` alone, which strips, sizes and records each view.
 * Words: English in the code and templates as ``_("...")``, placed values as ``_("%(n)s left", n=3)``; Chinese in
   ``locale/zh/NAME.po``. tests/bot/console/test_i18n.py names every text without a translation.
+* htmx exchanges parts of a page for signed-in people: ``narrows()`` of views.html for what narrows a list (``id="found"``),
+  ``at_once()`` for a form. The pages are the same with and without it; its settings (nothing evaluated, no page kept in the
+  browser) stand in base.html.
 * No inline script, style attribute or style element: the policy forbids them. Scripts are files in ``static/``.
 * Classes of console.css: ``card``, ``stack``, ``row``, ``grid``, ``table`` in ``table-scroll`` (with
   ``tabindex="0" role="region" aria-label``), ``badge`` (``ok``, ``warn``, ``bad``), ``button`` (``primary``, ``quiet``,

@@ -20,6 +20,8 @@ from store import audit, leads, search, sightings
 from store.errors import BadInput, NotFound
 from store.sightings import SightingFilter
 
+_LATELY = 30
+"""Sightings of a division that its page shows besides the leads."""
 NAV = (NavEntry("/official", "My division", frozenset({Role.OFFICIAL})),)
 
 _NEEDS_REFERENCE = frozenset(officials_replies.LEAD_STATE) - {Answer.CHECKING, Answer.DNA_PENDING}
@@ -41,7 +43,7 @@ def division(request: Request) -> Response:
     person = current(request)
     with parts_of(request).store.read() as tx:
         open_leads = search.leads_in(tx, person.divisions, search.OPEN, limit=views.PAGE)
-        seen = sightings.listing(tx, SightingFilter(within=person.divisions), limit=30)
+        seen = [item.sighting for item in search.search(tx, SightingFilter(within=person.divisions), limit=_LATELY)]
     return render(request, "official.html", found=open_leads, seen=seen)
 
 

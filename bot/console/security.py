@@ -174,7 +174,10 @@ def _to_sign_in(request: Request) -> Response:
     wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     if request.method != "GET":
         wanted = urlsplit(request.headers.get("referer", "")).path or "/"
-    return RedirectResponse(f"/signin?next={quote(safe_path(wanted), safe='/')}", status_code=303)
+    there = f"/signin?next={quote(safe_path(wanted), safe='/')}"
+    if "hx-request" in request.headers:  # a part of a page was asked for: the whole page goes to sign in, not the part
+        return Response(headers={"HX-Redirect": there})
+    return RedirectResponse(there, status_code=303)
 
 
 def safe_path(wanted: str) -> str:

@@ -14,5 +14,9 @@ document.addEventListener("submit", (event) => {
     form.dataset.sent = "yes";
   }
 });
+// Where htmx put a whole page in the old one's place, readers go on at its beginning, as after a page's load.
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (event.detail.target === document.body) document.querySelector("main").focus({ preventScroll: true });
+});
 // A page brought back by "back" may be sent again.
 window.addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent));

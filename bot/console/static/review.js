@@ -1,9 +1,15 @@
 // The reviewer's tools and keys. Without this script the page still works: buttons send, links open.
 "use strict";
-(() => {
-  const $ = (selector, root = document) => root.querySelector(selector);
+const $ = (selector, root = document) => root.querySelector(selector);
+let current = null; // the pair before the reviewer, and what ends the listeners that its page put on the window
+const begin = () => {
   const pair = $("[data-pair]");
-  if (!pair) return;
+  if (pair === current?.pair) return;
+  current?.over.abort();
+  current = pair && { pair, over: new AbortController() };
+  if (pair) prepare(pair, current.over.signal);
+};
+const prepare = (pair, signal) => {
   const images = [...pair.querySelectorAll(".lens img")];
   const tools = $("[data-tools]");
   const range = { zoom: $("[data-zoom]"), bright: $("[data-bright]"), contrast: $("[data-contrast]") };
@@ -60,8 +66,8 @@
     at = { x: at.x + ((event.clientX - held.x) / side) * 100, y: at.y + ((event.clientY - held.y) / side) * 100 };
     held = { x: event.clientX, y: event.clientY };
     paint();
-  });
-  window.addEventListener("pointerup", () => (held = null));
+  }, { signal });
+  window.addEventListener("pointerup", () => (held = null), { signal });
 
   // Whole photos open over the page; the case's other photos take the right side.
   const dialog = $("[data-dialog]");
@@ -114,11 +120,13 @@
     event.preventDefault();
     if (button) button.click();
     else own[key]();
-  });
+  }, { signal });
 
   const list = $("[data-checklist]");
   if (list) {
     list.open = localStorage.getItem("review-checklist") === "open";
     list.addEventListener("toggle", () => localStorage.setItem("review-checklist", list.open ? "open" : "shut"));
   }
-})();
+};
+begin();
+document.addEventListener("htmx:load", begin); // the next pair came without a new page

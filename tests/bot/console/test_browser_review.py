@@ -65,6 +65,29 @@ def test_twenty_pairs_are_reviewed_from_the_keyboard(scene, sign_in_window):
     assert said == ["different", "cannot_tell", "similar"] * 6 + ["different", "cannot_tell"]
 
 
+def test_the_next_pair_comes_without_a_new_page(scene, sign_in_window):
+    """An answer, the next pair and the way back exchange the page's parts alone: the document stays, its keys work once for each
+    pair, a key pressed twice counts once, the reader stands at the page's beginning, and no page is kept in the browser."""
+    page = sign_in_window(Role.VOLUNTEER, path="/review").page
+    page.evaluate("document.stays = true")
+    page.evaluate("for (const _ of [1, 2]) document.querySelector('[data-key=\"3\"]').click()")
+    page.wait_for_url("**/review/done")
+    page.locator("[data-tools]:not([hidden])").wait_for()
+    assert page.title().startswith("Your decision")
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.keyboard.press("u")
+    page.wait_for_url("**/review")
+    page.keyboard.press("+")
+    assert page.locator(".lens img").first.evaluate("image => image.style.transform").startswith("scale(1.4)")
+    assert page.evaluate("document.stays") is True
+    assert page.evaluate("Object.keys({...localStorage, ...sessionStorage})") == ["htmx-current-path-for-history"]
+    page.go_back()
+    page.wait_for_load_state()
+    assert page.evaluate("document.stays") is None
+    with scene.parts.store.read() as tx:
+        assert len(reviews.votes_of(tx, scene.candidates[0], undone=True)) == 1
+
+
 def test_two_reviewers_at_once_decide_blind(scene, sign_in_window):
     """Two windows have the same pair; neither sees the other's answer; both together end it."""
     one, two = (sign_in_window(Role.VOLUNTEER, path="/review") for _ in range(2))
