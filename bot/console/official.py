@@ -43,8 +43,8 @@ def division(request: Request) -> Response:
     person = current(request)
     with parts_of(request).store.read() as tx:
         open_leads = search.leads_in(tx, person.divisions, search.OPEN, limit=views.PAGE)
-        seen = [item.sighting for item in search.search(tx, SightingFilter(within=person.divisions), limit=_LATELY)]
-    return render(request, "official.html", found=open_leads, seen=seen)
+        lately = search.search(tx, SightingFilter(within=person.divisions), limit=_LATELY)
+    return render(request, "official.html", found=open_leads, seen=[item.sighting for item in lately])
 
 
 @require(Role.OFFICIAL, *STAFF)

@@ -82,8 +82,7 @@ def test_the_next_pair_comes_without_a_new_page(scene, sign_in_window):
     assert page.evaluate("document.stays") is True
     assert page.evaluate("Object.keys({...localStorage, ...sessionStorage})") == ["htmx-current-path-for-history"]
     page.go_back()
-    page.wait_for_load_state()
-    assert page.evaluate("document.stays") is None
+    page.wait_for_function("document.stays === undefined")
     with scene.parts.store.read() as tx:
         assert len(reviews.votes_of(tx, scene.candidates[0], undone=True)) == 1
 
