@@ -42,8 +42,8 @@ def test_pages_are_accessible_and_fit_a_phone(world, sign_in_window, role: Role)
 
 
 def test_lists_are_narrowed_in_place(world, sign_in_window, stopped) -> None:
-    """Choosing a state or a tab exchanges what is found and the address, not the page; the language buttons lead back to it; where
-    the session has ended the whole page goes to sign in; a page that fails is shown whole."""
+    """Choosing a state or a tab exchanges what is found and the address, not the page; the language buttons lead back to it;
+    where the session has ended the whole page goes to sign in; a page that fails is shown whole."""
     window = sign_in_window(Role.LEAD_REVIEWER, path="/sightings")
     page = window.page
     page.evaluate("document.stays = true")
