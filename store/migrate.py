@@ -12,7 +12,7 @@ from sqlalchemy import inspect
 from sqlalchemy.engine import Connection
 
 from store import dialect
-from store.errors import StoreError
+from store.errors import BadInput, StoreError
 from store.tables import metadata
 
 
@@ -23,7 +23,7 @@ def config() -> Config:
     return made
 
 
-NEWEST = "head"
+NEWEST, NOTHING = "head", "base"
 
 
 def move(connection: Connection, to: str = NEWEST) -> None:
@@ -38,17 +38,29 @@ def move(connection: Connection, to: str = NEWEST) -> None:
         )
     settings = config()
     settings.attributes["connection"] = connection
-    (command.downgrade if _is_behind(connection, to) else command.upgrade)(settings, to)
+    (command.downgrade if is_behind(connection, to) else command.upgrade)(settings, to)
     dialect.check_references(connection)
 
 
-def _is_behind(connection: Connection, to: str) -> bool:
-    """Whether ``to`` is a migration that came before the present one."""
-    present = MigrationContext.configure(connection).get_current_revision()
-    if to == NEWEST or present is None:
-        return False
+def version(connection: Connection) -> str:
+    """The last migration that was applied; :data:`NOTHING` before the first."""
+    return MigrationContext.configure(connection).get_current_revision() or NOTHING
+
+
+def is_behind(connection: Connection, to: str) -> bool:
+    """Whether ``to`` is a migration that came before the present one.
+
+    Raises:
+        BadInput: there is no such migration.
+    """
     scripts = ScriptDirectory.from_config(config())
-    return to == "base" or (to != present and to in {script.revision for script in scripts.walk_revisions("base", present)})
+    known = [script.revision for script in scripts.walk_revisions()][::-1]
+    if to not in (NEWEST, NOTHING, *known):
+        raise BadInput(f"there is no migration {to}; there are: {', '.join(known)}")
+    present = version(connection)
+    if to == NEWEST or present not in known:
+        return False
+    return to == NOTHING or known.index(to) < known.index(present)
 
 
 def state(connection: Connection) -> Literal["empty", "current", "old", "newer"]:

@@ -154,6 +154,24 @@ class Store:
                     raise
                 time.sleep(MIGRATION_PAUSE_S)
 
+    def version(self) -> str:
+        """The last migration that its tables went through; "base" where there are none."""
+        if not self._database.is_there():
+            return migrate.NOTHING
+        with self.read() as tx:
+            return migrate.version(tx.connection)
+
+    def goes_back(self, to: str) -> bool:
+        """Whether :meth:`migrate` to ``to`` would take migrations back.
+
+        Raises:
+            BadInput: there is no such migration.
+        """
+        if not self._database.is_there():
+            return False
+        with self.read() as tx:
+            return migrate.is_behind(tx.connection, to)
+
     def schema_state(self) -> SchemaState:
         """Whether the tables fit this program: nothing there, fitting, to be migrated, or of a newer program."""
         if not self._database.is_there():

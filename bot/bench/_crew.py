@@ -182,11 +182,11 @@ def _clocked(
 def plan(quick: bool) -> list[tuple[str, int, Load, int]]:
     """(database, workers, load, posts) of each pass: more posts where more are done, so that none ends within its start."""
     if quick:
-        plain = [("SQLite", 0, PLAIN, 150), *(("PostgreSQL", n, PLAIN, 150 + 50 * n) for n in (1, 2))]
-        return [*plain, *(("PostgreSQL", n, NETWORK, 80 * n) for n in (1, 2, 4))]
-    working = [("SQLite", 0), ("PostgreSQL", 0), ("PostgreSQL", 1), ("PostgreSQL", 2), ("PostgreSQL", 4)]
-    passes = [(name, n, load, 240) for load in (PLAIN, ENGINE) for name, n in working]
-    return passes + [(name, n, load, 100 * max(1, n)) for load in (NETWORK, BOTH) for name, n in working]
+        plain = [("SQLite", 0, PLAIN, 100), *(("PostgreSQL", n, PLAIN, 100) for n in (1, 2))]
+        return [*plain, *(("PostgreSQL", n, NETWORK, 60 * n) for n in (1, 2, 4))]
+    crews = [("SQLite", 0), ("PostgreSQL", 1), ("PostgreSQL", 2), ("PostgreSQL", 4)]
+    full = [("PostgreSQL", 0, PLAIN, 120), *((name, n, load, 120) for load in (PLAIN, ENGINE) for name, n in crews)]
+    return full + [(name, n, load, 60 * max(1, n)) for load in (NETWORK, BOTH) for name, n in crews]
 
 
 def passes(quick: bool, folder: Path, server: LocalServer) -> list[Pass]:

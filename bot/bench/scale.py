@@ -54,7 +54,7 @@ class Cost:
 
 def run(quick: bool) -> Result:
     """Quick: up to 10,000 posts and 1,000 cases, and six passes of processes, some two minutes. Full: a million posts and 100,000
-    cases, twenty passes, and two pages; ``python -m bot.bench.scale --only growth --posts N`` does less."""
+    cases, seventeen passes, and two pages; ``python -m bot.bench.scale --only growth --posts N`` does less."""
     log.configure(level="error")
     if quick:
         return Result("scale", (*_growth(10_000, 1_000, sample=40), *_processes(quick)))

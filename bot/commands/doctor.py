@@ -15,6 +15,7 @@ import typer
 from bot import drift, search_index
 from bot.alerts.compose import load_templates
 from bot.bot import PlatformSeat
+from bot.commands import queue
 from bot.commands.common import DEFAULT_CONFIG, EXIT_PROBLEM, ConfigOption, JsonOption, emit_json, out, reading, table
 from bot.platforms._clock import server_date
 from bot.settings import Loaded, load_settings
@@ -77,6 +78,7 @@ def examine(config: Path) -> list[Finding]:
         ("database", _database),
         ("models", _models),
         ("search", _search),
+        ("queue", _queue),
         ("platforms", _platforms),
         ("officials", _officials),
     ):
@@ -160,6 +162,16 @@ def _models(loaded: Loaded) -> Iterator[Finding]:
     yield Finding("calibration", level, verdict.why, "suishoupai calibrate --help" if verdict.holds is False else "")
     if behind:
         yield Finding("models", "note", f"{behind} photo(s) were not searched with this pack yet", "the running bot does so")
+
+
+def _queue(loaded: Loaded) -> Iterator[Finding]:
+    """Where work is shared: whether any worker takes what is ready."""
+    with reading(loaded) as tx:
+        waiting = queue.backlog(tx, loaded.settings)
+    if waiting is not None:
+        left_alone = bool(waiting.ready) and not waiting.workers
+        mend = "start one: suishoupai worker" if left_alone else ""
+        yield Finding("queue", "problem" if left_alone else "ok", queue.in_words(waiting), mend)
 
 
 def _search(loaded: Loaded) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from bot import drift, pipeline, schedule
+from bot.commands import queue
 from bot.commands.common import (
     DEFAULT_CONFIG,
     EXIT_PLATFORM,
@@ -81,8 +82,9 @@ def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
         now = figures.figures(tx)
         packs_here = {pack.name: pack.sha256 for pack in packs.installed(loaded.settings.models.dir)}
         calibrated = drift.verdict(tx, packs_here.get(loaded.settings.models.pack, ""))
+        waiting = queue.backlog(tx, loaded.settings)
     if as_json:
-        emit_json(plain(now) | {"calibration": plain(calibrated)})
+        emit_json(plain(now) | {"calibration": plain(calibrated)} | ({} if waiting is None else {"queue": plain(waiting)}))
         return
     zone = loaded.settings.zone
     table(
@@ -108,6 +110,8 @@ def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
         ),
     )
     table("Messages", ("state", "messages"), ((state.value, n) for state, n in now.alerts.items() if n))
+    if waiting is not None:
+        table(f"Queue, {waiting.workers} worker(s) alive", queue.HEADERS, queue.rows(waiting))
     for name, (left, until) in now.calls_left.items():
         out.print(f"{name}: {left} left of the call budget until {until.astimezone(zone):%m-%d %H:%M}", markup=False)
     out.print(f"Calibration: {calibrated.why}", markup=False)

@@ -1,19 +1,22 @@
-"""``store``: moving an installation from one database to another."""
+"""``store``: moving an installation from one database to another, and its tables from one version to another."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Annotated
 
 import typer
 
-from bot.commands.common import DEFAULT_CONFIG, EXIT_PROBLEM, ConfigOption, JsonOption, emit_json, out, table
+from bot.commands.common import DEFAULT_CONFIG, EXIT_PROBLEM, ConfigOption, JsonOption, emit_json, out, table, tell
 from bot.commands.keeping import bar
 from bot.settings import database_url, load_settings
 from bot.wiring import open_files, open_keys, utc_now
 from store import erase, moving
+from store.errors import BadInput
+from store.migrate import NEWEST, NOTHING
 from store.session import Store
 
-app = typer.Typer(no_args_is_help=True, help="The database itself: moving an installation from SQLite to PostgreSQL, or back.")
+app = typer.Typer(no_args_is_help=True, help="The database itself: moving it to another server, its tables to another version.")
 
 
 @app.command(epilog="Example: suishoupai store copy sqlite:///var/suishoupai.sqlite postgresql://bot@db.example/suishoupai")
@@ -51,3 +54,27 @@ def copy(
         out.print(done if outcome.complete else half, markup=False)
     if not outcome.complete:
         raise typer.Exit(EXIT_PROBLEM)
+
+
+@app.command(epilog="Example: suishoupai store migrate --to 0014")
+def migrate(
+    to: Annotated[str, typer.Option(help="The migration to end at, as store/migrations/versions numbers it; or head.")] = NEWEST,
+    yes: Annotated[bool, typer.Option("--yes", help="Go back, though what later migrations added is lost.")] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring the tables to another version, forth or back, all or nothing; for an upgrade that has to be taken back.
+
+    Going back drops what later migrations added, with what stands in it: back up first, and stop the new version's processes.
+    """
+    loaded = load_settings(config)
+    with closing(Store(loaded.settings.store.url, utc_now)) as store:
+        if to == NOTHING:
+            raise BadInput("before the first migration there is nothing", mend="to begin anew, name another database")
+        before = store.version()
+        if store.goes_back(to) and not yes:
+            raise BadInput(f"from {before} back to {to}: what was added in between is lost", mend="back up, then: --yes")
+        store.migrate(to)
+        after = store.version()
+    words = f"{store.place}: tables are at {after}" + (f", were at {before}" if before != after else " already")
+    tell(words, {"database": store.place, "before": before, "after": after}, as_json=as_json)

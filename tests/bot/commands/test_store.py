@@ -83,3 +83,22 @@ def test_store_copy_moves_an_installation(run, database, fresh_database, tmp_pat
         again = run(source, "store", "copy", source, target)
         assert again.code == 0
         assert "complete" in again.out
+
+
+@pytest.mark.on_both
+def test_the_tables_go_back_a_version_and_forth_again(run, database, fresh_database, tmp_path: Path) -> None:
+    """``store migrate --to`` takes the last migration back where that is asked for twice; the program then refuses the tables
+    until they are current again. A migration that there is not is named with those there are."""
+    with fresh_database(database, tmp_path) as url:
+        newest = json.loads(run(url, "store", "migrate", "--json").out)["after"]
+        older = f"{int(newest) - 1:04}"
+        refused = run(url, "store", "migrate", "--to", older)
+        assert (refused.code != 0, "--yes" in refused.error) == (True, True)
+        back = json.loads(run(url, "store", "migrate", "--to", older, "--yes", "--json").out)
+        assert (back["before"], back["after"]) == (newest, older)
+        old = run(url, "status")
+        assert (old.code, "suishoupai migrate" in old.error) == (common.EXIT_STORE, True)
+        assert run(url, "store", "migrate").code == 0
+        assert run(url, "status").code == 0
+        assert "there are: 0001, " in run(url, "store", "migrate", "--to", "9999").error
+        assert run(url, "store", "migrate", "--to", "base", "--yes").code != 0

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
 from procrastinate import App, PsycopgConnector
+from typer.testing import CliRunner
 
+from bot.__main__ import build
 from bot.commands.worker import worker
 from bot.microblog.model import Side
 from bot.settings import load_settings
@@ -240,3 +243,20 @@ def test_every_queue_has_work_and_every_kind_of_work_a_queue() -> None:
     used = {work.queue for work in WORK.values()} | {chore.queue for chore in CHORES.values()}
     assert used == set(QUEUES)
     assert set(WORK) == set(DueKind)
+
+
+def test_status_and_doctor_tell_what_waits_in_the_queue(bot, shared_settings) -> None:
+    """By queue: what could be taken, what is put off, what is in hand; and that nobody takes it where no worker is alive."""
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    leave(bot, Due(DueKind.DECIDE, "7"), Due(DueKind.DECIDE, "8"), Due(DueKind.SEND, "weibo", soon))
+    config = ["--config", str(shared_settings.path)]
+    told = json.loads(CliRunner().invoke(build(), ["status", "--json", *config]).stdout)["queue"]
+    assert told == {"workers": 0, "ready": {"decide": 2}, "later": {"deliver": 1}, "in_hand": {}}
+    people = CliRunner().invoke(build(), ["status", *config]).stdout
+    assert "0 worker(s) alive" in people
+    findings = json.loads(CliRunner().invoke(build(), ["doctor", "--json", *config]).stdout)
+    [queue] = [finding for finding in findings if finding["part"] == "queue"]
+    assert (queue["level"], "suishoupai worker" in queue["mend"]) == ("problem", True)
+    sql(bot, "INSERT INTO procrastinate_workers DEFAULT VALUES")
+    with bot.store.read() as tx:
+        assert shared.backlog(tx, 5.0).workers == 1
