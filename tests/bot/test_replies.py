@@ -125,6 +125,22 @@ def test_an_impostor_with_a_similar_handle_is_recorded_and_ignored(called: Simpl
         assert [e.what for e in audit.listing(tx, object=f"reply:{reply.id}")] == ["official.impostor"]
 
 
+def test_the_right_handle_with_another_number_is_an_impostor(called: SimpleNamespace) -> None:
+    """An account that took the very name which the official gave up is not the official: the platform's number decides. The
+    official under a new name still is."""
+    world = called.microblog.world
+    name = world.account("luohu").screen_name
+    world.rename("luohu", "示例罗湖公安新号", "demo_luohu_new")
+    world.add_account("taker", Role.PASSER_BY, name, "demo_taker", verified_type=1)
+    answer(called, "已确认 DNA", author="taker")
+    moved, (reply,) = state(called)
+    assert (moved, reply.state) == (LeadState.NEW, ReplyState.REFUSED)
+    answer(called, "核实中")
+    moved, found = state(called)
+    assert moved is LeadState.CHECKING
+    assert sorted(one.state.value for one in found) == ["applied", "refused"]
+
+
 def test_a_passer_by_who_uses_the_words_moves_nothing(called: SimpleNamespace) -> None:
     """Anybody may write "已排除" under an alert; without an account in the directory it is a comment like any other."""
     answer(called, "已排除", author="boris")
