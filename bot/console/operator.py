@@ -17,7 +17,8 @@ from bot.console.parts import NavEntry, Parts, Role, current, parts_of
 from bot.console.render import go, render
 from bot.console.security import require
 from bot.console.views import PAGE
-from store import alerts, audit, officials, recognition, replies, sightings, status
+from bot.drift import verdict
+from store import alerts, audit, officials, replies, sightings, status
 from store.alerts import Alert
 from store.audit import Event
 from store.errors import BadInput
@@ -54,7 +55,7 @@ def overview(request: Request) -> Response:
         agencies = officials.agencies_of(tx)
         reachable = {account.agency.id for account in officials.accounts(tx) if account.verified}
         waiting = replies.counts(tx)
-        drift = recognition.drift_of(tx, parts.faces.pack.sha256) if parts.faces is not None else {}
+        drift = verdict(tx, parts.faces.pack.sha256) if parts.faces is not None else None
         sent = {name: alerts.sent_since(tx, name, None, tx.now - timedelta(days=1)) for name in sorted(parts.loaded.modules)}
         events = _runs(audit.listing(tx, limit=_EVENTS))
     covered = {agency.adcode[:2] for agency in agencies if agency.id in reachable}
@@ -67,7 +68,7 @@ def overview(request: Request) -> Response:
         without=[agency for agency in agencies if agency.id not in reachable],
         silent=silent,
         waiting=waiting,
-        drift={name: sum(histogram) for name, histogram in drift.items()},
+        drift=drift,
         sent=sent,
         events=events,
         budgets=_budgets(parts, whole.figures),

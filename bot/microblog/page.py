@@ -1,4 +1,5 @@
-"""The one web page: a passer-by posts a photo with a text, and sees the bot's answers and the officials' mentions arrive."""
+"""The one web page: a passer-by posts a photo with a text, and sees the bot's answers and the officials' mentions arrive; an
+official answers there."""
 
 from __future__ import annotations
 
@@ -101,6 +102,7 @@ class Page:
         return [
             Route("/", self.show, methods=["GET"]),
             Route("/post", self.post, methods=["POST"]),
+            Route("/reply", self.reply, methods=["POST"]),
             Route("/_world/timeline", self.parts, methods=["GET"]),
             Route("/page/photo/{name}", self.photo, methods=["GET"]),
             Mount("/static", StaticFiles(directory=HERE / "static")),
@@ -137,6 +139,35 @@ class Page:
             except WorldError as error:
                 return self._page(Draft(str(error), draft.side, draft.author, draft.text, draft.place, draft.lat, draft.lon), 400)
         return RedirectResponse(f"/#p{entry.id}", 303)
+
+    async def reply(self, request: Request) -> Response:
+        """Take an official's answer to a post or a comment that mentions them, and go back to the page."""
+        async with request.form(max_part_size=MAX_BODY_BYTES, max_files=0) as form:
+            author, anchor, text = (_field(form, name) for name in ("author", "to", "text"))
+            try:
+                entry = self._answer(author, anchor, text.strip())
+            except WorldError as error:
+                return self._page(Draft(str(error)), 400)
+        return RedirectResponse(f"/#{entry}", 303)
+
+    def _answer(self, author: str, anchor: str, text: str) -> str:
+        """Keep the answer as the platform would, to ``anchor`` ("p" a post's, "c" a comment's number); its own anchor."""
+        kind, number = anchor[:1], anchor[1:]
+        if self.world.account(author).role is not Role.OFFICIAL:
+            raise WorldError("on this page only officials answer")
+        if not text or not number.isdecimal():
+            raise WorldError("请写点什么 · write something")
+        if kind == "c":
+            to = self.world.comments.get(int(number))
+            if to is None:
+                raise WorldError(f"no comment {number}")
+            said = f"回复@{self.world.account(to.author).screen_name}:{text}"
+            return f"c{self.world.comment(to.post_id, author, said, reply_to=to.id).id}"
+        entry = self.world.entry(int(number))
+        if entry.side is Side.WEIBO:
+            return f"c{self.world.comment(entry.id, author, text).id}"
+        said = f"@{self.world.account(entry.author).username} {text}"
+        return f"p{self.world.add_post(Side.X, author, said, reply_to=entry.id).id}"
 
     def _take(self, form: FormData, files: list[bytes]) -> Entry:
         side, author, text, rest = post_arguments(form)

@@ -17,6 +17,7 @@ from bot.console import i18n
 from bot.console.parts import ROLE_TITLES, Role
 from bot.console.reviewing import ANSWERS, CHECKLIST
 from matcher import priors
+from matcher.drift import EDGES, Drift
 from store import people
 
 FOLDER = Path(i18n.__file__).parent
@@ -90,3 +91,14 @@ def test_a_noted_reason_is_told_in_the_readers_language():
     assert i18n.told_in("zh", reason) == "高匹配：约 10,000,000 张陌生人的照片里有 1 张会这样像"
     assert i18n.told_in("en", reason) == reason
     assert i18n.told_in("zh", "seen by 2 of us, 100% sure") == "seen by 2 of us, 100% sure"
+
+
+@pytest.mark.parametrize(("best", "usual", "holds"), [(0, 1, None), (0, 100_000, True), (100_000, 0, False)])
+def test_the_matchers_drift_is_told_in_chinese(best, usual, holds):
+    """Each of the three verdicts on the operator's page has its Chinese sentence, numbers and all."""
+    row = [usual, *[0] * (len(EDGES) - 1), best]
+    verdict = Drift({"good/64+": row}).verdict()
+    said = i18n.told_in("zh", verdict.why)
+    assert verdict.holds is holds
+    assert str(verdict.searches) in said
+    assert "校准" in said

@@ -136,6 +136,31 @@ def test_answers_and_mentions_arrive_in_the_parts(mb: Microblog, call: Any) -> N
     assert 'data-answered="2"' in after.text
 
 
+def test_an_official_answers_what_mentions_them(mb: Microblog) -> None:
+    """From the inbox, as the platform writes it: under the comment on Weibo, as a reply on X. Nobody else answers there, and
+    nothing is no answer."""
+    world = mb.world
+    world.add_account("office", Role.OFFICIAL, "示例公安", "demo_office", verified_type=1)
+    post = world.add_post(Side.WEIBO, "passerby", "在火车站")
+    said = world.comment(post.id, "bot", "@示例公安 您好")
+    page = requests.get(mb.url, timeout=5).text
+    assert Tags(page).found
+    assert f'name="to" value="c{said.id}"' in page
+
+    def answer(**fields: str) -> requests.Response:
+        form = {"author": "office", "to": f"c{said.id}", "text": "核实中", **fields}
+        return requests.post(f"{mb.url}/reply", data=form, timeout=10, allow_redirects=False)
+
+    assert answer().status_code == 303
+    (kept,) = [c for c in world.comments.values() if c.author == "office"]
+    assert (kept.text, kept.reply_to, kept.post_id) == ("回复@随手拍助手:核实中", said.id, post.id)
+    tweet = world.add_post(Side.X, "bot", "@demo_office hello")
+    assert answer(to=f"p{tweet.id}", text="Ruled out").headers["location"].startswith("/#p")
+    assert [e.text for e in world.timeline() if e.reply_to == tweet.id] == ["@suishoupai_bot Ruled out"]
+    refused = [answer(author="passerby"), answer(text=" "), answer(to="c1"), answer(to="x"), answer(to="p9")]
+    assert [found.status_code for found in refused] == [400] * 5
+
+
 def test_the_page_brings_everything_itself_and_closes_the_rest(mb: Microblog) -> None:
     """No address of another host stands in it, the policy allows none, and its own files are served."""
     answer = requests.get(mb.url, timeout=5)
