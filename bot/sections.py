@@ -74,6 +74,9 @@ class MatchingSettings(Section):
     )
     review_per_day: float = Field(default=20.0, gt=0, description="Review band: at most this many false candidates a day.")
     photos_per_day: int = Field(default=2000, ge=1, description="Photos expected a day; the review band is derived from it.")
+    pictures_alert: bool = Field(
+        default=False, description="Let a face alert that is a picture of the case photo itself (a poster, a screen)."
+    )
     candidates_kept: int = Field(default=20, ge=1, le=200, description="Candidates kept for one face.")
     search: Literal["auto", "memory", "pgvector"] = Field(
         default="auto", description="Where cases are searched: auto; memory: in each process; pgvector: inside PostgreSQL."

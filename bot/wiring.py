@@ -204,7 +204,8 @@ def refuse_unaccounted(loaded: Loaded, seats: Mapping[str, PlatformSeat]) -> Non
     """Nobody runs this on real people without saying who they are and under whose authority.
 
     Raises:
-        SettingsError: a live platform is enabled and the campaign's operator, authority or contact is empty.
+        SettingsError: a live platform is enabled and the campaign's operator, authority or contact is empty, or a poster of a
+            child would alert.
     """
     campaign = loaded.settings.campaign
     empty = [name for name in ("operator", "authority", "contact") if not getattr(campaign, name).strip()]
@@ -213,6 +214,11 @@ def refuse_unaccounted(loaded: Loaded, seats: Mapping[str, PlatformSeat]) -> Non
         raise SettingsError(
             f"{loaded.path}: {', '.join('campaign.' + name for name in empty)}: empty, while {', '.join(live)} is live",
             mend="say who operates this bot, under whose authority, and where people reach you",
+        )
+    if loaded.settings.matching.pictures_alert and live:
+        raise SettingsError(
+            f"{loaded.path}: matching.pictures_alert is for the demo's photos, while {', '.join(live)} is live",
+            mend="take it out: posters of the child would call officials",
         )
 
 

@@ -79,7 +79,8 @@ def started(name: str, photos: Sequence[bytes], pack: Path, folder: Path, worker
 
 @contextmanager
 def _process(name: str, photos: Sequence[Path], home: Path) -> Iterator[subprocess.Popen[str]]:
-    command = ["timeout", str(_START_S * 4), PYTHON, Path(__file__).with_name("_rival_worker.py"), name, *photos]
+    # -P: the files beside the worker are none of the libraries' modules (copy.py among them).
+    command = ["timeout", str(_START_S * 8), PYTHON, "-P", Path(__file__).with_name("_rival_worker.py"), name, *photos]
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "DEEPFACE_HOME": str(home)}
     with (
         (home / "worker.log").open("a", encoding="utf-8") as log,

@@ -297,7 +297,7 @@ def settings(port: int, timeout_s: float = 1.0) -> dict[str, Any]:
     return {
         "models": {"engine": "colours"},
         "extensions": [str(Path(__file__).with_name("extension"))],
-        "matching": {"high_one_in_photos": 10, "review_per_day": 2000},
+        "matching": {"high_one_in_photos": 10, "review_per_day": 2000, "pictures_alert": True},
         "photos": {"allow_loopback": True, "fetch_seconds": 5, "attempts": 20},
         "alerts": {
             "release": "auto",

@@ -59,7 +59,7 @@ def open_site(
     chosen = Settings.model_validate(
         {
             "alerts": {"release": "auto", "caps": {"per_hour": 1000, "per_day": 10_000, "per_official_per_day": 1000}},
-            "matching": {"photos_per_day": max(1, campaign.shape.posts_per_day)},
+            "matching": {"photos_per_day": max(1, campaign.shape.posts_per_day), "pictures_alert": True},
         }
     )
     matching = chosen.matching

@@ -13,6 +13,7 @@ from bot.bot import Bot
 from bot.steps import tracks
 from bot.steps.alike import same_photos
 from bot.steps.each import StepReport, each_post
+from bot.steps.posters import pictured
 from bot.steps.scan import Look, scan, seen_ahead
 from matcher.compare import Match, Probe, against_cases
 from matcher.priors import turn
@@ -128,12 +129,15 @@ def search_photo(bot: Bot, photo_id: int) -> Found:
         return Found({})
     outcome = bot.faces.search(_probes(vectors), excluded)
     copies = _copied_cases(bot, photo_id) if outcome.matches else frozenset()
+    pictures = pictured(bot, photo_id, [hit for hit in outcome.matches if hit.case_id not in copies], stored)
     by_face: dict[int, list[Match]] = defaultdict(list)
     for hit in outcome.matches:
         agreed = second_opinion(bot, photo_id, hit, boxes[hit.face_index])
-        by_face[vectors[hit.face_index].face_id].append(_mark_copy(agreed, copies))
+        copied = hit.case_id in copies or (hit.face_index, hit.case_id) in pictures
+        by_face[vectors[hit.face_index].face_id].append(_marked_copy(agreed) if copied else agreed)
     # The everyday tail is that of strangers: a copy of a case photo is none.
-    observed = () if copies else tuple((o.share, o.quality, widths[vectors[o.face_index].face_id]) for o in outcome.observed)
+    seen = () if copies or pictures else outcome.observed
+    observed = tuple((o.share, o.quality, widths[vectors[o.face_index].face_id]) for o in seen)
     return Found(dict(by_face), observed)
 
 
@@ -252,8 +256,6 @@ def _copied_cases(bot: Bot, photo_id: int) -> frozenset[int]:
         return frozenset(case_id for like in alike for case_id in faces.shown_by_case(tx, like))
 
 
-def _mark_copy(hit: Match, copies: frozenset[int]) -> Match:
-    if hit.case_id not in copies:
-        return hit
+def _marked_copy(hit: Match) -> Match:
     why = f"the case photo itself, or a copy of it: for people only; {hit.why}".rstrip("; ")
     return replace(hit, band=Band.REVIEW if hit.band is Band.HIGH else hit.band, why=why)

@@ -4,13 +4,17 @@ crowded, cut off; and of pictures that were made to match, or show the notice in
 from __future__ import annotations
 
 from io import BytesIO
+from itertools import combinations
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from bot import casework
 from bot.microblog.model import Side
+from bot.settings import load_settings
+from matcher.same_picture import SAME_PICTURE, likeness, standard
 from store import alerts, matches
 from store.cases import CaseFields
 from store.errors import BadInput
@@ -134,6 +138,56 @@ def test_a_copy_of_the_notice_is_marked_and_calls_nobody(tools, loaded, microblo
     assert found.band is Band.REVIEW
     assert found.why.startswith("the case photo itself")
     assert all(message.kind is not MessageKind.ALERT for message in said)
+
+
+@pytest.mark.parametrize("alert", [False, True])
+def test_a_poster_within_a_scene_is_marked_and_calls_nobody(tools, settings_file, microblog, portrait, alert: bool):
+    """The case photo printed, hung up askew and photographed from across the street: the picture as a whole resembles nothing
+    that is stored, and the face is still known for the case photo's own. Only where the settings say so it alerts."""
+    loaded = load_settings(
+        settings_file(microblog, {"matching": {"pictures_alert": alert}}), environ=tools.environment(microblog)
+    )
+    with tools.opened(loaded) as bot:
+        tools.register(bot)
+        tools.enrol_luohu(bot, microblog)
+        text = f"#{tools.tag}# 刚刚在深圳市罗湖区东门老街 @随手拍助手"
+        microblog.world.add_post(Side.WEIBO, "anna", text, photos=[poster(portrait)], geo=(22.5462, 114.1195))
+        tools.settle(bot)
+        with bot.store.read() as tx:
+            (found,) = matches.listing(tx)
+            said = alerts.listing(tx, platform="weibo")
+    assert found.band is (Band.HIGH if alert else Band.REVIEW)
+    assert found.why.startswith("the case photo itself") is not alert
+    assert any(message.kind is MessageKind.ALERT for message in said) is alert
+
+
+def poster(portrait: Image.Image) -> bytes:
+    """The portrait on a wall, bent, lit from one side, out of focus, compressed."""
+    height, width = 720, 960
+    wall = np.random.default_rng(0).integers(60, 200, (height // 40, width // 40, 3)).astype(np.uint8)
+    scene = cv2.resize(wall, (width, height), interpolation=cv2.INTER_CUBIC)
+    corners = np.array([[300, 150], [585, 175], [570, 520], [285, 490]], np.float32)
+    own = np.array([[0, 0], [portrait.width, 0], [portrait.width, portrait.height], [0, portrait.height]], np.float32)
+    bent = cv2.getPerspectiveTransform(own, corners)
+    printed = cv2.warpPerspective(np.asarray(portrait), bent, (width, height), flags=cv2.INTER_AREA)
+    where = cv2.warpPerspective(np.full((portrait.height, portrait.width), 255, np.uint8), bent, (width, height)) > 127
+    scene[where] = printed[where]
+    lit = cv2.GaussianBlur(scene, (0, 0), 0.8) * np.linspace(0.6, 1.1, width)[None, :, None] + 10
+    file = BytesIO()
+    Image.fromarray(lit.clip(0, 255).astype(np.uint8)).save(file, "JPEG", quality=70)
+    return file.getvalue()
+
+
+def test_faces_of_different_pictures_are_not_one_picture(see, photos):
+    """Different people in the same pose and light: nowhere near the bound; the same photograph, mirrored or not, is beyond it."""
+    faces = {}
+    for name in ("case-a-1", "case-b-1", "q-1", "r-1", "s-1"):
+        picture = Image.open(BytesIO(photos[name].data)).convert("RGB")
+        for view, shown in ((name, picture), (f"{name} mirrored", ImageOps.mirror(picture))):
+            faces[view] = standard(np.asarray(shown), see(shown)[0].landmarks)
+    for one, other in combinations(faces, 2):
+        same = one.split()[0] == other.split()[0]
+        assert (likeness(faces[one], faces[other]) >= SAME_PICTURE) is same, (one, other)
 
 
 def test_a_weak_case_photo_is_taken_and_a_better_one_asked_for(tools, loaded, portrait):

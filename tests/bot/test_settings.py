@@ -1,11 +1,13 @@
 """Settings: config.yaml runs as it stands, and every wrong key is named with its full path and what is allowed."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
 from bot.settings import load_settings
+from bot.wiring import refuse_unaccounted
 from store.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -97,3 +99,18 @@ def test_secrets_in_the_settings_file_are_refused(tmp_path: Path) -> None:
     """A token in config.yaml is an unknown key, not a convenience."""
     assert "platforms.weibo.access_token: unknown key" in _problems(tmp_path, "platforms: {weibo: {access_token: abc}}")
     assert "abc" not in _problems(tmp_path, "platforms: {weibo: {access_token: abc}}")
+
+
+def test_a_live_platform_is_refused_until_it_is_accounted_for(settings_file, microblog, tools) -> None:
+    """Without operator, authority and contact, or with the demo's leave for posters to alert, nothing goes live."""
+    seats = {"weibo": SimpleNamespace(name="weibo", live=True)}
+    known = {"operator": "an NGO", "authority": "police unit 7, 2026", "contact": "desk@example.org"}
+    for campaign, alert, words in (({}, False, "campaign.operator"), (known, True, "pictures_alert"), (known, False, "")):
+        changes = {"campaign": campaign, "matching": {"pictures_alert": alert}}
+        loaded = load_settings(settings_file(microblog, changes), environ=tools.environment(microblog))
+        refuse_unaccounted(loaded, {})  # the local microblog's are not live
+        if words:
+            with pytest.raises(SettingsError, match=words):
+                refuse_unaccounted(loaded, seats)
+        else:
+            refuse_unaccounted(loaded, seats)
