@@ -101,7 +101,7 @@ def test_every_commit_of_the_pipeline_is_a_place_to_die_or_has_a_reason() -> Non
     assert found - set(dying.POINTS) - set(never) == set()
 
 
-STEPS = ("poll", "each", "extract", "match", "alert")
+STEPS = ("poll", "each", "extract", "scan", "match", "alert")
 
 
 @pytest.mark.parametrize("wrong", ["deliver.sent", "during:deliver.sent", "after:deliver.sent#x"])
