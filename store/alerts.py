@@ -11,18 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, or_, select, update
+from sqlalchemy import Row, delete, insert, or_, select, update
 
 from store import dialect
 from store.errors import BadInput, NotFound
 from store.model import AlertState, MessageKind, Outgoing
 from store.session import Due, DueKind, Tx
-from store.tables import alert_mentions, alerts, posts
+from store.tables import alert_mentions, alerts
 from store.tally import tally
 
 _S = AlertState
-_SAID = (_S.SENDING.value, _S.SENT.value, _S.UNKNOWN.value)
-_SAID_OR_TO_BE_SAID = (_S.HELD.value, _S.READY.value, *_SAID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,60 +345,7 @@ def cancel_for_post(tx: Tx, platform: str, target_post_id: str, why: str, by: st
     return tx.execute(statement).rowcount
 
 
-# --- counting and reading ---------------------------------------------------------------------------------------
-
-
-def sent_since(tx: Tx, platform: str, kind: MessageKind | None, since: datetime) -> int:
-    """How many messages were sent, may have been, or are being sent since then: what caps count."""
-    query = (
-        select(func.count())
-        .select_from(alerts)
-        .where(alerts.c.platform == platform, alerts.c.state.in_(_SAID), alerts.c.sending_at >= since)
-    )
-    if kind is not None:
-        query = query.where(alerts.c.kind == kind.value)
-    return int(tx.execute(query).scalar_one())
-
-
-def decided_since(tx: Tx, kind: MessageKind, since: datetime) -> int:
-    """How many messages of a kind were put into the outbox since then, on all platforms, whatever became of them."""
-    query = select(func.count()).select_from(alerts).where(alerts.c.kind == kind.value, alerts.c.created_at >= since)
-    return int(tx.execute(query).scalar_one())
-
-
-def answers_since(tx: Tx, platform: str, author_id: str, since: datetime) -> int:
-    """How many answers were put into the outbox since then to posts of one account, whatever became of them."""
-    # From the account's posts to their answers: the other way round, every answer of the day would be looked at for each post.
-    own = select(posts.c.post_id).where(posts.c.platform == platform, posts.c.author_id == author_id)
-    query = select(func.count()).where(
-        alerts.c.platform == platform,
-        alerts.c.target_post_id.in_(own),
-        alerts.c.kind == MessageKind.ANSWER.value,
-        alerts.c.created_at >= since,
-    )
-    return int(tx.execute(query).scalar_one())
-
-
-def mentions_since(tx: Tx, account_id: int, since: datetime) -> int:
-    """How often an official's account was named since then, messages that still wait to be sent included."""
-    query = (
-        select(func.count())
-        .select_from(alert_mentions.join(alerts, alerts.c.id == alert_mentions.c.alert_id))
-        .where(
-            alert_mentions.c.account_id == account_id,
-            alerts.c.state.in_(_SAID_OR_TO_BE_SAID),
-            func.coalesce(alerts.c.sending_at, alerts.c.created_at) >= since,
-        )
-    )
-    return int(tx.execute(query).scalar_one())
-
-
-def answered_thread(tx: Tx, platform: str, thread_id: str) -> bool:
-    """Whether a message to this conversation was said, may have been, or waits: a conversation is answered once."""
-    query = select(alerts.c.id).where(
-        alerts.c.platform == platform, alerts.c.thread_id == thread_id, alerts.c.state.in_(_SAID_OR_TO_BE_SAID)
-    )
-    return tx.execute(query.limit(1)).first() is not None
+# --- reading ---------------------------------------------------------------------------------------
 
 
 def get(tx: Tx, alert_id: int) -> Alert:

@@ -20,7 +20,7 @@ from bot.alerts import brake, digest, redlines
 from bot.bot import Bot, PlatformSeat
 from bot.log import get, traced
 from bot.steps.each import backoff
-from store import alerts, audit, officials, posts
+from store import alerts, audit, officials, posts, spoken
 from store.alerts import Alert
 from store.errors import (
     AlreadySaid,
@@ -213,11 +213,11 @@ def _over_cap(tx: Tx, bot: Bot, seat: PlatformSeat) -> str:
     """The caps once more, for alerts that were decided together: what counts is what goes out. This one counts itself."""
     caps, matching, set_brake = bot.settings.alerts.caps, bot.settings.matching, bot.settings.alerts.brake
     allowed = brake.limit(matching.photos_per_day, matching.high_one_in_photos, set_brake.multiple, set_brake.at_least)
-    braked = brake.reason(alerts.decided_since(tx, MessageKind.ALERT, tx.now - timedelta(days=1)), allowed)
+    braked = brake.reason(spoken.decided_since(tx, MessageKind.ALERT, tx.now - timedelta(days=1)), allowed)
     if braked:
         return braked
     for hours, cap in ((1, caps.per_hour), (24, caps.per_day)):
-        sent = alerts.sent_since(tx, seat.name, MessageKind.ALERT, tx.now - timedelta(hours=hours))
+        sent = spoken.sent_since(tx, seat.name, MessageKind.ALERT, tx.now - timedelta(hours=hours))
         if sent > cap:
             return f"{sent - 1} alerts went out in the last {hours} h (cap {cap})"
     return ""

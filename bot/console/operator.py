@@ -18,7 +18,7 @@ from bot.console.render import go, render
 from bot.console.security import require
 from bot.console.views import PAGE
 from bot.drift import verdict
-from store import alerts, audit, officials, replies, sightings, status
+from store import alerts, audit, officials, replies, sightings, spoken, status
 from store.alerts import Alert
 from store.audit import Event
 from store.errors import BadInput
@@ -56,7 +56,7 @@ def overview(request: Request) -> Response:
         reachable = {account.agency.id for account in officials.accounts(tx) if account.verified}
         waiting = replies.counts(tx)
         drift = verdict(tx, parts.faces.pack.sha256) if parts.faces is not None else None
-        sent = {name: alerts.sent_since(tx, name, None, tx.now - timedelta(days=1)) for name in sorted(parts.loaded.modules)}
+        sent = {name: spoken.sent_since(tx, name, None, tx.now - timedelta(days=1)) for name in sorted(parts.loaded.modules)}
         events = _runs(audit.listing(tx, limit=_EVENTS))
     covered = {agency.adcode[:2] for agency in agencies if agency.id in reachable}
     silent = sorted(((code, n) for code, n in whole.by_division().items() if code not in covered), key=lambda item: -item[1])

@@ -14,7 +14,7 @@ from bot.log import get
 from bot.steps import asked, replies, tracks
 from ingest.divisions import table as divisions
 from ingest.duplicate import FLAT, NEAR_BITS
-from store import alerts, audit, bans, cases, leads, matches, officials, photos, posts, sightings
+from store import alerts, audit, bans, cases, leads, matches, officials, photos, posts, sightings, spoken
 from store.alerts import Mention, NewAlert
 from store.faces import faces_of_photo
 from store.media import MediaState, StoredMedia
@@ -112,10 +112,10 @@ def gather(tx: Tx, bot: Bot, seat: PlatformSeat, stored: StoredPost, post: Post,
         already_alerted=sighting is not None and _alerted(tx, post.platform, sighting),
         duplicate=sighting is not None and sighting.duplicate_of is not None,
         with_parents=sighting is not None and _with_parents(tx, sighting),
-        sent_last_hour=alerts.sent_since(tx, post.platform, MessageKind.ALERT, hour),
-        sent_last_day=alerts.sent_since(tx, post.platform, MessageKind.ALERT, day),
-        mentions_last_day={account.id: alerts.mentions_since(tx, account.id, day) for account in accounts},
-        answers_last_day=alerts.answers_since(tx, post.platform, post.author.id, day),
+        sent_last_hour=spoken.sent_since(tx, post.platform, MessageKind.ALERT, hour),
+        sent_last_day=spoken.sent_since(tx, post.platform, MessageKind.ALERT, day),
+        mentions_last_day={account.id: spoken.mentions_since(tx, account.id, day) for account in accounts},
+        answers_last_day=spoken.answers_since(tx, post.platform, post.author.id, day),
     )
 
 
@@ -132,7 +132,7 @@ def _thread_answered(tx: Tx, post: Post) -> bool:
     their photo must not take their answer away."""
     if post.thread_id is None or post.thread_id == post.id:
         return False
-    return alerts.answered_thread(tx, post.platform, post.thread_id)
+    return spoken.answered_thread(tx, post.platform, post.thread_id)
 
 
 def _faces(tx: Tx, bot: Bot, picture: StoredMedia) -> int:

@@ -12,7 +12,7 @@ from bot.pipeline import run_round, work
 from bot.settings import Loaded
 from bot.steps.housekeeping import look_for_deletions
 from bot.steps.poll import poll, streams
-from store import alerts, bans, leads, matches, media, posts, sightings
+from store import alerts, bans, leads, matches, media, posts, sightings, spoken
 from store.cases import CaseFields
 from store.model import AlertState, Band, MessageKind, StreamKind
 
@@ -165,7 +165,7 @@ def test_the_same_photo_again_is_one_sighting_repeated(
     with start.store.read() as tx:
         first, second = sorted(sightings.listing(tx), key=lambda s: s.id)
         assert second.duplicate_of == first.id
-        assert alerts.sent_since(tx, "weibo", MessageKind.ALERT, first.created_at) == 1
+        assert spoken.sent_since(tx, "weibo", MessageKind.ALERT, first.created_at) == 1
 
 
 def test_a_deleted_post_is_not_spoken_about(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from store import alerts, officials
+from store import alerts, officials, spoken
 from store.alerts import Mention, NewAlert
 from store.errors import BadInput, NotFound
 from store.model import AgencyType, AlertState, MessageKind, Outgoing
@@ -234,10 +234,10 @@ def test_caps_count_what_was_or_may_have_been_said(store, clock):
     second = _claim(store)
     with store.write() as tx:
         alerts.record_unknown(tx, second.id, second.attempt, "time-out")
-        assert alerts.sent_since(tx, "weibo", MessageKind.ANSWER, start) == 2
-        assert alerts.sent_since(tx, "weibo", None, start + timedelta(minutes=1)) == 1
-        assert alerts.sent_since(tx, "weibo", MessageKind.ALERT, start) == 0
-        assert alerts.sent_since(tx, "x", None, start) == 0
+        assert spoken.sent_since(tx, "weibo", MessageKind.ANSWER, start) == 2
+        assert spoken.sent_since(tx, "weibo", None, start + timedelta(minutes=1)) == 1
+        assert spoken.sent_since(tx, "weibo", MessageKind.ALERT, start) == 0
+        assert spoken.sent_since(tx, "x", None, start) == 0
 
 
 def test_an_officials_mentions_are_counted_before_they_are_sent(store, clock):
@@ -249,21 +249,21 @@ def test_an_officials_mentions_are_counted_before_they_are_sent(store, clock):
         alerts.propose(tx, _new("1", mentions=named))
         gone = alerts.propose(tx, _new("2", mentions=named))
         alerts.propose(tx, _new("3", mentions=named, state=AlertState.HELD, hold_reason="cap"))
-        assert alerts.mentions_since(tx, account, clock.now) == 3
+        assert spoken.mentions_since(tx, account, clock.now) == 3
         alerts.cancel(tx, gone, "operator", "x")
-        assert alerts.mentions_since(tx, account, clock.now) == 2
-        assert alerts.mentions_since(tx, account, clock.now + timedelta(seconds=1)) == 0
+        assert spoken.mentions_since(tx, account, clock.now) == 2
+        assert spoken.mentions_since(tx, account, clock.now + timedelta(seconds=1)) == 0
 
 
 def test_a_thread_counts_as_answered_from_the_proposal_on(store):
     """The same conversation is not answered twice, unless what was proposed is certainly never said."""
     with store.write() as tx:
         number = alerts.propose(tx, READY)
-        assert alerts.answered_thread(tx, "weibo", "1")
-        assert not alerts.answered_thread(tx, "x", "1")
-        assert not alerts.answered_thread(tx, "weibo", "2")
+        assert spoken.answered_thread(tx, "weibo", "1")
+        assert not spoken.answered_thread(tx, "x", "1")
+        assert not spoken.answered_thread(tx, "weibo", "2")
         alerts.cancel(tx, number, "operator", "x")
-        assert not alerts.answered_thread(tx, "weibo", "1")
+        assert not spoken.answered_thread(tx, "weibo", "1")
 
 
 def test_messages_are_listed_by_what_they_are(store):

@@ -33,6 +33,7 @@ from store import (
     recognition,
     reviews,
     sightings,
+    spoken,
 )
 from store.alerts import NewAlert
 from store.cases import CaseFields
@@ -107,10 +108,10 @@ QUERIES = {
     "next message": lambda tx: alerts.claim_next(tx, "weibo", tx.now, 60),
     "unknown messages": lambda tx: alerts.unknowns(tx, "weibo", tx.now),
     "expired leases": lambda tx: alerts.expired_leases(tx, tx.now),
-    "cap of messages": lambda tx: alerts.sent_since(tx, "weibo", MessageKind.ALERT, tx.now - timedelta(hours=1)),
-    "cap of an official": lambda tx: alerts.mentions_since(tx, 1, tx.now - timedelta(days=1)),
+    "cap of messages": lambda tx: spoken.sent_since(tx, "weibo", MessageKind.ALERT, tx.now - timedelta(hours=1)),
+    "cap of an official": lambda tx: spoken.mentions_since(tx, 1, tx.now - timedelta(days=1)),
     "alerts of late": lambda tx: alerts.listing(tx, kind=MessageKind.ALERT, limit=21),
-    "answered threads": lambda tx: alerts.answered_thread(tx, "weibo", "1"),
+    "answered threads": lambda tx: spoken.answered_thread(tx, "weibo", "1"),
     "held messages": lambda tx: alerts.listing(tx, state=AlertState.HELD, platform="weibo"),
     "messages about a post": lambda tx: alerts.listing(tx, platform="weibo", target_post_id="1"),
     "an official's account": lambda tx: officials.account(tx, "weibo", "7"),
