@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from ingest.source import Source
-from store.model import AccountInfo, Outgoing, OwnPost, Sent
+from store.model import AccountInfo, Allowance, Capability, Outgoing, OwnPost, Sent
 
 
 @runtime_checkable
@@ -48,3 +48,14 @@ class PlatformSettings(BaseModel):
     backfill_hours: int = Field(default=24, ge=0, le=24 * 7, description="How far back the first start reads (never answered).")
     max_pages: int = Field(default=20, ge=1, le=100, description="Pages that one poll reads at most; the next poll goes on.")
     timeout_s: float = Field(default=20.0, gt=0, le=120, description="Connect and read time-out of one request.")
+
+
+def allowances(
+    platform: str, settings: PlatformSettings, why: Mapping[Capability, str], never: Collection[Capability] = ()
+) -> dict[Capability, Allowance]:
+    """What is on, and why: each capability's switch in the platform's settings. What it can ``never`` do is off all the same."""
+    found = {}
+    for capability in Capability:
+        on = bool(getattr(settings, capability.value)) and capability not in never
+        found[capability] = Allowance(on, f"{why[capability]} platforms.{platform}.{capability.value}: {'on' if on else 'off'}.")
+    return found

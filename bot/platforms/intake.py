@@ -12,10 +12,10 @@ from datetime import datetime
 from pydantic import Field, field_validator
 
 from bot.platforms._http import own_base_url
-from bot.platforms.base import Platform, PlatformSettings
+from bot.platforms.base import Platform, PlatformSettings, allowances
 from ingest.source import Rules
 from store.errors import PhotoGone, Refused
-from store.model import AccountInfo, Allowance, Capability, Clock, LookUp, Outgoing, OwnPost, Page, Sent, Stream
+from store.model import AccountInfo, Capability, Clock, LookUp, Outgoing, OwnPost, Page, Sent, Stream
 
 SECRETS: dict[str, str] = {}
 WIRE = "none"
@@ -69,7 +69,7 @@ class Intake:
             post_url=lambda _author, _post: "",
             mention=lambda handle: "@" + handle.lstrip("@"),
             photo_hosts=(),
-            capabilities=_capabilities(settings),
+            capabilities=allowances("intake", settings, _WHY, _NEVER),
             photo_headers={},
             photo_reader=_no_photo,
             indexing_delay_s=0.0,
@@ -122,12 +122,6 @@ _WHY = {
     Capability.MENTION_OTHERS: "A receipt page mentions nobody: what matches goes to people, who forward it by hand.",
     Capability.MATCH_FACES: "Photos here were sent to the campaign itself.",
 }
-_POSSIBLE = frozenset({Capability.REPLY_AUTHOR, Capability.MATCH_FACES})
-
-
-def _capabilities(settings: Settings) -> dict[Capability, Allowance]:
-    found = {}
-    for capability in Capability:
-        on = bool(getattr(settings, capability.value)) and capability in _POSSIBLE
-        found[capability] = Allowance(on, f"{_WHY[capability]} platforms.intake.{capability.value}: {'on' if on else 'off'}.")
-    return found
+_NEVER = frozenset(
+    {Capability.READ_HASHTAG, Capability.READ_MENTIONS, Capability.REPLY_UNINVITED, Capability.MENTION_OTHERS}
+)

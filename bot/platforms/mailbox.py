@@ -21,7 +21,7 @@ from pydantic import Field, field_validator
 from bot.platforms import _mailbox_imap as imap
 from bot.platforms import _mailbox_mime as mime
 from bot.platforms import _mailbox_smtp as smtp
-from bot.platforms.base import Platform, PlatformSettings
+from bot.platforms.base import Platform, PlatformSettings, allowances
 from ingest.source import Rules
 from store.errors import (
     BadInput,
@@ -36,7 +36,6 @@ from store.errors import (
 )
 from store.model import (
     AccountInfo,
-    Allowance,
     Author,
     Capability,
     Clock,
@@ -133,7 +132,7 @@ def rules(settings: Settings, clock: Clock) -> Rules:
         post_url=lambda _author, _post: "",
         mention=lambda handle: "@" + handle.lstrip("@"),
         photo_hosts=(),
-        capabilities=_capabilities(settings),
+        capabilities=allowances("mailbox", settings, _WHY, _NEVER),
         photo_headers={},
         photo_reader=_no_photo,
         indexing_delay_s=60.0,
@@ -366,11 +365,3 @@ _WHY = {
     Capability.MATCH_FACES: "Photos here were sent to the campaign itself.",
 }
 _NEVER = frozenset({Capability.READ_HASHTAG, Capability.REPLY_UNINVITED, Capability.MENTION_OTHERS})
-
-
-def _capabilities(settings: Settings) -> dict[Capability, Allowance]:
-    found = {}
-    for capability in Capability:
-        on = bool(getattr(settings, capability.value)) and capability not in _NEVER
-        found[capability] = Allowance(on, f"{_WHY[capability]} platforms.mailbox.{capability.value}: {'on' if on else 'off'}.")
-    return found

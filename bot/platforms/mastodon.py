@@ -20,12 +20,11 @@ from pydantic import Field, field_validator
 from bot.platforms import _mastodon_parse as parse
 from bot.platforms._http import own_base_url
 from bot.platforms._mastodon_http import Caller, NotThere
-from bot.platforms.base import Platform, PlatformSettings
+from bot.platforms.base import Platform, PlatformSettings, allowances
 from ingest.source import Rules
 from store.errors import BadInput, BadResponse, Doubtful, Refused, SettingsError, TargetGone
 from store.model import (
     AccountInfo,
-    Allowance,
     Capability,
     Clock,
     LookUp,
@@ -95,7 +94,7 @@ def rules(settings: Settings, clock: Clock) -> Rules:
         post_url=lambda author, post_id: f"{web}/@{quote(author, safe='@')}/{quote(post_id, safe='')}",
         mention=lambda handle: "@" + handle.lstrip("@"),
         photo_hosts=(urlsplit(settings.base_url).hostname or "", *settings.photo_hosts),
-        capabilities=_capabilities(settings),
+        capabilities=allowances("mastodon", settings, _WHY),
         photo_headers={},
         overlap_s=settings.overlap_s,
         indexing_delay_s=5.0,
@@ -289,19 +288,10 @@ def _object(body: Any) -> Mapping[str, Any]:
 
 
 _WHY = {
-    "read_hashtag": "The server's tag timeline shows posts of this server and of those it is connected to.",
-    "read_mentions": "Posts that tag the bot arrive as notifications.",
-    "reply_author": "People who tag the bot get one answer.",
-    "reply_uninvited": "Many servers ask bots to answer only those who speak to them: read your server's rules first.",
-    "mention_others": "Many servers count mentions that nobody asked for as spam: read your server's rules first.",
-    "match_faces": "Photos here belong to many servers with rules of their own: have your server's agreement first.",
+    Capability.READ_HASHTAG: "The server's tag timeline shows posts of this server and of those it is connected to.",
+    Capability.READ_MENTIONS: "Posts that tag the bot arrive as notifications.",
+    Capability.REPLY_AUTHOR: "People who tag the bot get one answer.",
+    Capability.REPLY_UNINVITED: "Many servers ask bots to answer only those who speak to them: read your server's rules first.",
+    Capability.MENTION_OTHERS: "Many servers count mentions that nobody asked for as spam: read your server's rules first.",
+    Capability.MATCH_FACES: "Photos here belong to many servers with rules of their own: have your server's agreement first.",
 }
-
-
-def _capabilities(settings: Settings) -> dict[Capability, Allowance]:
-    found = {}
-    for capability in Capability:
-        on = bool(getattr(settings, capability.value))
-        switch = f"platforms.mastodon.{capability.value} is {'true' if on else 'false'}."
-        found[capability] = Allowance(on, f"{_WHY[capability.value]} {switch}")
-    return found
