@@ -20,6 +20,8 @@ from store import alerts, erase, media, posts, sightings
 from store.model import AlertState
 from store.posts import Step
 
+pytestmark = pytest.mark.on_both
+
 NOW = datetime(2026, 11, 20, 4, tzinfo=UTC)
 FORM = "platforms:\n  intake: {enabled: true, proof_bits: 6, per_hour: 3, without_script_per_hour: 2}\n"
 

@@ -14,6 +14,8 @@ from store import audit, cases, known_pairs, leads, matches, people, reviews
 from store.matches import CandidateState
 from store.model import Band, LeadState
 
+pytestmark = pytest.mark.on_both
+
 
 @pytest.fixture
 def app(review_app):

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from bot.console.reviewing import Outcome, rule
 from store.reviews import Verdict
 
+pytestmark = pytest.mark.on_both
+
 
 @dataclass(frozen=True)
 class Said:

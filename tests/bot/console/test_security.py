@@ -13,6 +13,8 @@ from bot.console import security
 from bot.console.app import create_app, hosts
 from bot.console.parts import NavEntry, Person, Role
 
+pytestmark = pytest.mark.on_both
+
 FOLDER = Path(security.__file__).parent
 
 OPEN_TO_ALL = {

@@ -16,6 +16,8 @@ from store import audit, cases, invitations, people
 from store.cases import CaseFields
 from store.errors import BadInput
 
+pytestmark = pytest.mark.on_both
+
 
 @pytest.fixture
 def mei(add_person):

@@ -9,6 +9,8 @@ import pytest
 
 from bot.console.parts import Role
 
+pytestmark = pytest.mark.on_both
+
 
 @pytest.fixture
 def desk(world, as_role):

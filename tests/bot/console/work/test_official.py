@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bot.console.parts import Role
 from store import audit, leads, people, sightings
 from store.model import LeadState
 from store.sightings import SightingState
+
+pytestmark = pytest.mark.on_both
 
 
 def test_the_link_of_an_alert_opens_the_whole_sighting(world, as_role) -> None:

@@ -14,6 +14,8 @@ from store import alerts, audit, officials, platform_states, sightings
 from store.errors import BadInput
 from store.model import AgencyType, AlertState, Certainty, Where
 
+pytestmark = pytest.mark.on_both
+
 
 def test_the_overview_names_what_is_stuck(world, as_role) -> None:
     """Streams, queues, agencies nobody can reach, provinces with sightings and nobody to call."""
