@@ -37,10 +37,10 @@ PYTHON = Path(__file__).parents[2] / ".venv-rivals" / "bin" / "python"
 HOW = (
     "DeepFace's networks are built by DeepFace itself and keep the random values they begin with, for the trained ones would be "
     "downloaded at run time: the vectors are worthless then, and the time is the same. Its detector (OpenCV's Haar cascades, its "
-    "default) finds real faces, with files from OpenCV's package. Given our own two models (YuNet and SFace, the same files on "
-    "the same onnxruntime) it is nearly as fast as we are, since then nearly all of the time is the models' own: three times is "
-    "true of the pipelines as they come, not of the code around equal models. face_recognition brings its own models (dlib's HOG "
-    "detector and ResNet)."
+    "default) finds real faces (18 on the eight photos, YuNet 19), with files from OpenCV's package. Given our own two models "
+    "(YuNet and SFace, the same files on the same onnxruntime) it is nearly as fast as we are, since then nearly all of the time "
+    "is the models' own: three times is true of the pipelines as they come, not of the code around equal models. "
+    "face_recognition brings its own models (dlib's HOG detector and ResNet)."
 )
 _MISSING = "not set up here: ./run.sh bench faces --rivals (about 2 GB, TensorFlow among it)"
 _START_S = 180

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,6 +23,7 @@ from bot.commands.common import (
     show_error,
     table,
 )
+from bot.commands.evaluate_faces import open_pack
 from bot.settings import load_settings
 from bot.steps import housekeeping
 from bot.wiring import open_decoder, open_face_book, open_files, open_platforms, open_store, utc_now
@@ -58,7 +60,8 @@ def install(
     as_json: JsonOption = False,
 ) -> None:
     """Copy a model pack from a directory, after its licence is shown and accepted. Nothing is ever downloaded."""
-    settings = load_settings(config).settings.models
+    everything = load_settings(config).settings
+    settings = everything.models
 
     def accept(licence: str) -> bool:
         (err if as_json else out).print(licence, markup=False, highlight=False)
@@ -69,6 +72,11 @@ def install(
         return typer.confirm("Do you accept this licence for what this bot does?", default=False)
 
     pack = packs.install(path, settings.dir, accept, datetime.now(UTC), name)
+    try:
+        open_pack(everything, pack.name)
+    except EngineError as error:
+        shutil.rmtree(pack.path)
+        raise EngineError(f"{path} was not installed: {error}", mend=error.mend) from error
     if as_json:
         emit_json(_row(pack, settings.pack))
         return

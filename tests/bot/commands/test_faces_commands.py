@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -43,6 +44,26 @@ def call(config: Path, monkeypatch: pytest.MonkeyPatch) -> object:
         return SimpleNamespace(code=code, out=result.stdout, error=error)
 
     return run
+
+
+@pytest.mark.parametrize("wrong", ["cut short", "no recogniser"])
+def test_a_pack_that_cannot_be_opened_is_not_installed(call, config: Path, tmp_path: Path, wrong: str) -> None:  # type: ignore[no-untyped-def]
+    """A pack without a manifest to hold it against is opened once before it counts as installed: a broken file and a missing
+    model are code 6 with the reason, and nothing stays behind."""
+    call("models", "list")
+    pack = tmp_path / "broken"
+    shutil.copytree(config.parent / "models" / "yunet_sface", pack)
+    for name in ("manifest.json", "installed.json"):
+        (pack / name).unlink()
+    recogniser = pack / "rec_sface.onnx"
+    if wrong == "cut short":
+        recogniser.write_bytes(recogniser.read_bytes()[:20_000])
+    else:
+        recogniser.unlink()
+    refused = call("models", "install", pack, "--accept-licence")
+    assert refused.code == 6
+    assert "was not installed" in refused.error
+    assert "broken" not in call("models", "list").out
 
 
 @pytest.fixture
