@@ -7,7 +7,7 @@
 #   ./run.sh simulate ...      a synthetic campaign through the real pipeline: lag, queue, cost as a plot
 #   ./run.sh chaos [--rounds N]  the real bot killed N times, and an auditor who compares its memory with what was said
 #   ./run.sh fuzz [--seconds N]  coverage-guided fuzzing of every parser that reads what strangers send
-#   ./run.sh screenshots       a picture of every console page over the demo's data, into docs/pictures
+#   ./run.sh screenshots       a picture of every console page over the demo's data (Chinese, English, phone), into docs/pictures
 #   ./run.sh run               the scheduler, with config.yaml
 #   ./run.sh ANYTHING ELSE     handed to the command line: ./run.sh cases list
 set -euo pipefail

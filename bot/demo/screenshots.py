@@ -1,7 +1,8 @@
 """Pictures of every page of the console, over the demo's data: each role walks through what it may open, in a real browser.
 
 Pages are found, not listed: every GET route of the application is opened once by the first role that finds a link to it. A new
-page is in the next run's pictures without a word here.
+page is in the next run's pictures without a word here. Beside the Chinese picture on a desk, which the repository keeps, stand
+the same page in English (``en/``) and on a phone (``phone/``), to be looked at.
 """
 
 from __future__ import annotations
@@ -151,8 +152,23 @@ def _walk(walk: Walk, folder: Path) -> list[Path]:
         landed = urlsplit(walk.page.url).path
         if landed == urlsplit(path).path:
             walk.done.add(route.path)
-            made.append(_shoot(walk.page, folder / f"{walk.role}-{_slug(route.path)}.png"))
+            name = f"{walk.role}-{_slug(route.path)}.png"
+            made += [_shoot(walk.page, folder / name), *_other_looks(walk, folder, name)]
         walk.todo += [landed, *(found for href in _links(walk.page) if (found := _path(href)))]
+    return made
+
+
+def _other_looks(walk: Walk, folder: Path, name: str) -> list[Path]:
+    """The page before us in English and on a phone; it stands as before afterwards."""
+    page, made = walk.page, []
+    for look, lang, size in (("en", "en", _DESK), ("phone", "zh", _PHONE)):
+        page.context.add_cookies([{"name": "lang", "value": lang, "url": walk.base}])
+        page.set_viewport_size(size)  # type: ignore[arg-type]
+        page.reload()
+        made.append(_shoot(page, folder / look / name))
+    page.context.clear_cookies(name="lang")
+    page.set_viewport_size(_DESK)  # type: ignore[arg-type]
+    page.reload()
     return made
 
 
@@ -181,6 +197,7 @@ def _picture(page: Page, url: str, file: Path) -> Path:
 
 def _shoot(page: Page, file: Path) -> Path:
     """The whole page, its pictures loaded; in 256 colours, a third of the size and fit for a repository."""
+    file.parent.mkdir(exist_ok=True)
     page.wait_for_load_state("networkidle")
     shot = Image.open(io.BytesIO(page.screenshot(full_page=True, animations="disabled"))).convert("RGB")
     shot.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG).save(file, "PNG", optimize=True)
