@@ -81,7 +81,7 @@ def _explain(number: int, line: str) -> bool:
     try:
         item = read_item(line)
     except BadInput as error:
-        err.print(f"line {number}: {error}", markup=False, highlight=False)
+        err.print(f"line {number}: {error}\n  to mend it: {error.mend}", markup=False, highlight=False)
         return False
     where, when = resolve(item)
     result = result_of(item, where, when)
@@ -89,7 +89,7 @@ def _explain(number: int, line: str) -> bool:
     for evidence, style in (*((e, "place") for e in where.evidence), *((e, "text") for e in when.evidence)):
         if evidence.span is not None:
             words.stylize(_STYLES[style if evidence.value is not None else "refused"], *evidence.span)
-    place = f"{result['adcode'] or 'unknown'} {result['place'] or ''} ({result['certainty']})"
+    place = f"{result['adcode']} {result['place']} ({result['certainty']})" if result["adcode"] else "unknown"
     if result["alternatives"]:
         place = "one of " + ", ".join(result["alternatives"])
     moment = f"{result['seen_from'] or '?'} to {result['seen_to'] or '?'} ({result['grain']}, {result['time_certainty']})"

@@ -215,6 +215,8 @@ def local(
     moment = seen.replace(tzinfo=loaded.settings.zone) if seen is not None else None
     routed = loaded.settings.alerts.routing.routing.rules_for(When(moment, moment), utc_now(), loaded.settings.zone)
     names = [platform] if platform else list(loaded.settings.platforms)
+    if not names:
+        raise BadInput("config.yaml names no platform, and officials are mentioned on one", mend="add one under platforms")
     with reading(loaded) as tx:
         choices = {name: _choice(tx, where, name, loaded, routed) for name in names}
     if as_json:

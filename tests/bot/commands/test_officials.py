@@ -159,3 +159,13 @@ def test_list_by_division(run: Run) -> None:
     run("import", str(EXAMPLE))
     assert {row["adcode"] for row in data(run("list", "--adcode", "500000", "--json"))} == {"500000", "500157"}
     assert date.fromisoformat(data(run("list", "--json"))[0]["checked_on"])
+
+
+def test_local_without_a_platform_says_so(run: Run, tmp_path: Path) -> None:
+    """Where the settings name no platform nobody could be mentioned: an error with its remedy, no empty answer."""
+    config = tmp_path / "config.yaml"
+    config.write_text(config.read_text(encoding="utf-8").replace("{weibo: {}, x: {}}", "{}"), encoding="utf-8")
+    error = run("local", "500157").exception
+    assert isinstance(error, SuishoupaiError)
+    assert "no platform" in str(error)
+    assert "platforms" in error.mend
