@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from datetime import tzinfo
 from typing import Annotated
 
 import typer
@@ -91,19 +91,20 @@ def re_extract_(
     as_json: JsonOption = False,
 ) -> None:
     """Read time and place anew with today's rules. What a person set by hand stays; what changed is listed."""
-    store = open_store(load_settings(config))
+    loaded = load_settings(config)
+    store = open_store(loaded)
     changed: list[Change] = []
     with store.read() as tx:
         rows = [(s.id, s.post_id) for s in _all(tx)]
     for number, post_row in track(rows, description="sightings", console=err, disable=as_json or not err.is_terminal):
         with store.write("sighting.re_extracted") as tx:
-            change = _re_extract_one(tx, number, post_row, dry_run)
+            change = _re_extract_one(tx, number, post_row, dry_run, loaded.settings.zone)
         changed += [change] if change is not None else []
     store.close()
     if as_json:
         emit_json({"read": len(rows), "changed": changed})
         return
-    rows_shown = ((c.sighting, f"{c.place[0]} -> {c.place[1]}", f"{c.seen[0]} -> {c.seen[1]}") for c in changed)
+    rows_shown = ((c.sighting, _turned(c.place), _turned(c.seen)) for c in changed)
     table("Changed", ("sighting", "place", "seen"), rows_shown, empty="nothing: every sighting reads as before")
     out.print(f"{len(changed)} of {len(rows)} sightings {'would change' if dry_run else 'changed'}")
 
@@ -117,7 +118,7 @@ class Change:
     seen: tuple[str, str]
 
 
-def _re_extract_one(tx: Tx, number: int, post_row: int, dry_run: bool) -> Change | None:
+def _re_extract_one(tx: Tx, number: int, post_row: int, dry_run: bool, zone: tzinfo) -> Change | None:
     before, anew = sightings.get(tx, number), read_again(tx, post_row)
     if anew is None:
         return None
@@ -128,7 +129,12 @@ def _re_extract_one(tx: Tx, number: int, post_row: int, dry_run: bool) -> Change
     if not dry_run:
         sightings.update_extraction(tx, number, where, when)
         audit.append(tx, who="operator", what="sighting.re_extracted", object=before.ref)
-    return Change(before.ref, (_place(before.where), _place(where)), (_time(before.when, UTC), _time(when, UTC)))
+    return Change(before.ref, (_place(before.where), _place(where)), (_time(before.when, zone), _time(when, zone)))
+
+
+def _turned(pair: tuple[str, str]) -> str:
+    before, after = pair
+    return f"{before} -> {after}" if before != after else f"{after} (as before)"
 
 
 def _all(tx: Tx) -> list[Sighting]:

@@ -51,6 +51,7 @@ _SELLS = re.compile(
 _SOMEBODY = re.compile("孩|娃(?<!洋娃)|婴儿(?!用品|车|床)|乞|流浪|男童(?!装)|女童(?!装)|小女生|小男生|baby|kid|boy|girl|child")
 _EARLIER = re.compile("前几天|前些天|前两天|前阵子|前一阵|前段时间|上个?月|上周|上个?星期|上个?礼拜|那时|几天前|的时候还?在")
 _LETTER = re.compile(r"[^\W_]")
+_MARKS = " \t\r\n,.;:!?，。；：！？、"
 CAPTION = 8
 """So many letters beside the place are still a caption of the photo (罗湖区东门老街，求扩散): it need not tell of anybody."""
 _MANY = "那里的|这样|那样|这种|那种|这类|那些|不少|很多|许多|多数|好多|太多|所有|每个"
@@ -256,16 +257,24 @@ def _explained(accepted: list[Mention], refused: list[Mention], text: str) -> tu
         names = f"{divisions.full_name(codes[0])} {codes[0]}"
         if len(codes) > 1:
             names = " or ".join([f"{divisions.full_name(code)} {code}" for code in codes[:6]])
-        beside = f", beside “{mention.cue.because}”" if mention.cue.because else ""
+        said = _said(mention.cue.because)
+        beside = f", beside “{said}”" if said else ""
         where = " in a hashtag" if mention.in_hashtag else ""
         why = f"“{text[mention.start : mention.end]}”{where} means {names}{beside}"
         certainty = HIGH if len(codes) == 1 and mention.cue.verdict == "sighting" else MEDIUM
         out.append(Evidence("text", codes[0] if len(codes) == 1 else None, certainty, why, (mention.start, mention.end)))
     for mention in refused[:MAX_EVIDENCE]:
-        said = text[mention.start : mention.end]
-        why = f"“{said}” {REASONS[mention.cue.verdict]} (“{mention.cue.because}”): not where the child was seen"
+        said = _said(mention.cue.because)
+        because = f"“{text[mention.start : mention.end]}” {REASONS[mention.cue.verdict]}" + (f" (“{said}”)" if said else "")
+        why = f"{because}: not where the child was seen"
         out.append(Evidence("text", None, NONE, why, (mention.start, mention.end)))
     return tuple(out)
+
+
+def _said(because: str) -> str:
+    """The words of a cue as a reviewer reads them: without the marks around them, and without what stands for a hashtag or a
+    link in the prose (a NUL, which no database keeps: evidence with one would differ from what was stored of it)."""
+    return because.replace("\x00", " ").strip(_MARKS)
 
 
 def _apart(prose: Prose, text: str) -> list[Evidence]:

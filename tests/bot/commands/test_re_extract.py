@@ -82,6 +82,7 @@ def test_what_changed_is_listed_and_kept(bot_folder: SimpleNamespace) -> None:
     assert change["sighting"] == bot_folder.ref
     assert "西湖区" in change["place"][0]
     assert "罗湖区" in change["place"][1]
+    assert change["seen"][0].startswith("2026-01-01 00:00 to 2026-01-02 00:00")  # in the campaign's time zone
     after = now_stored(bot_folder.store, bot_folder.id)
     assert (after.where, after.when) == (bot_folder.read.where, bot_folder.read.when)
     assert bot_folder.run() == {"read": 1, "changed": []}

@@ -55,6 +55,7 @@ def test_every_answer_says_what_it_rests_on() -> None:
         assert bool(where.evidence) or where.certainty is Certainty.NONE
         for evidence in where.evidence:
             assert evidence.why
+            assert evidence.why.isprintable()
             if evidence.span is not None:
                 start, end = evidence.span
                 assert 0 <= start < end <= len(text)
