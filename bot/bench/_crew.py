@@ -189,10 +189,11 @@ def plan(quick: bool) -> list[tuple[str, int, Load, int]]:
     return full + [(name, n, load, 60 * max(1, n)) for load in (NETWORK, BOTH) for name, n in crews]
 
 
-def passes(quick: bool, folder: Path, server: LocalServer) -> list[Pass]:
+def passes(quick: bool, folder: Path, server: LocalServer) -> Iterator[Pass]:
     """Every pass of the plan, one after the other."""
     place = Place(folder, server)
-    return [place.play(*one) for one in plan(quick)]
+    for one in plan(quick):
+        yield place.play(*one)
 
 
 def figures(done: list[Pass]) -> list[Figure]:

@@ -64,6 +64,8 @@ def run(quick: bool) -> Result:
 
 def _growth(most_posts: int, most_cases: int, sample: int, command: str = "") -> list[Figure]:
     by_posts = growth([size for size in (1_000, 10_000, 100_000, 1_000_000) if size <= most_posts], [100], sample)
+    if command:
+        _write_page(by_posts, by_posts[:1], command)
     by_cases = growth([1_000], [count for count in (100, 1_000, 10_000, 100_000) if count <= most_cases], sample)
     if command:
         _write_page(by_posts, by_cases, command)
@@ -75,9 +77,12 @@ def _growth(most_posts: int, most_cases: int, sample: int, command: str = "") ->
 
 def _processes(quick: bool, command: str = "") -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="suishoupai-bench-") as folder, server() as started:
-        done = _crew.passes(quick, Path(folder), started)
-    if command:
-        _paper.page("workers", "Posts a second, by one process and by several", command, [_crew.page_part(done, "workers.png")])
+        done = []
+        for one in _crew.passes(quick, Path(folder), started):
+            done.append(one)
+            if command:  # anew after each pass: the whole takes minutes, and may be stopped
+                title = "Posts a second, by one process and by several"
+                _paper.page("workers", title, command, [_crew.page_part(done, "workers.png")])
     return _crew.figures(done)
 
 
