@@ -227,24 +227,18 @@ def page_part(done: list[Pass], picture: str) -> str:
         rows.append((one.load.name, one.crew, f"{one.posts}", f"{one.rate:.1f}", ratio, said))
     headers = ("load", "who works", "posts", "posts/s, poll to decision", "ratio", "posts/s, all said too")
     loads = dict.fromkeys(one.load for one in done)
-    panels = {
-        load.name: [
-            _paper.Curve(
-                "PostgreSQL, N workers",
-                [(p.workers, p.rate) for p in done if p.load == load and p.workers],
-            ),
-            *(
-                _paper.Curve(f"{p.database}, one process", [(1, p.rate), (4, p.rate)], "--")
-                for p in done
-                if p.load == load and not p.workers
-            ),
-        ]
-        for load in loads
-    }
-    _paper.curves(_paper.FOLDER / picture, panels, x="workers", y="posts a second")
+    _paper.curves(_paper.FOLDER / picture, {load.name: _lines(done, load) for load in loads}, x="workers", y="posts a second")
     words = (
         f"Each worker takes {DOERS}, {CONCURRENCY} jobs at a time; one more process takes {TALKER}. Workers, server and bench"
         f" share {cores} cores: work of the processor cannot scale beyond them, waiting for a network can. With a network the one"
         " sender of the account (5 messages a second at 200 ms) is slower than the workers, so the rate is told to the decision."
     )
     return f"{words}\n\n{_paper.table(headers, rows)}\n\n![posts a second by workers]({picture})"
+
+
+def _lines(done: list[Pass], load: Load) -> list[_paper.Curve]:
+    """Rates by the number of workers; those of one process as lines across."""
+    mine = [one for one in done if one.load == load]
+    several = [(float(one.workers), one.rate) for one in mine if one.workers]
+    lone = [_paper.Curve(one.crew, [(1.0, one.rate), (4.0, one.rate)], "--") for one in mine if not one.workers]
+    return [*([_paper.Curve("PostgreSQL, N workers", several)] if several else []), *lone]
