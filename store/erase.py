@@ -157,7 +157,7 @@ def finish_removals(store: Store, files: PhotoFiles) -> int:
 
 def _erase(store: Store, files: PhotoFiles, kind: Kind, remove: Callable[[_Work], str], by: str, why: str) -> Receipt:
     if not by.strip() or not why.strip():
-        raise BadInput("say who erases, and why")
+        raise BadInput("say who erases, and why", mend="--by NAME --why 'request of the guardian'")
     with store.write(f"erase.{kind.value}") as tx:
         work = _Work(tx, Counter(), [], [])
         mac = remove(work)
