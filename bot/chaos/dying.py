@@ -20,6 +20,7 @@ FILE = "SUISHOUPAI_DIE_FILE"
 POINTS = (
     "poll.page",
     "poll.failed",
+    "poll.budget",
     "photo.stored",
     "photo.refused",
     "photo.later",
@@ -39,10 +40,10 @@ POINTS = (
     "recovered",
     "post.later",
 )
+"""Commits of the running bot at which chaos rounds kill it, before and after."""
 
 SHARED_POINTS = ("work.scanned", "work.polled", "work.swept")
 """Commits that only workers on a shared queue make."""
-"""Commits of the running bot at which chaos rounds kill it, before and after."""
 
 
 def watch(environ: Mapping[str, str] = os.environ) -> CommitWatch | None:

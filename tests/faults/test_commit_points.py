@@ -24,6 +24,7 @@ from store.model import AlertState, MessageKind
 
 POINTS = [
     "poll.page",
+    "poll.budget",
     "photo.stored",
     "photo.refused",
     "extract.done",
