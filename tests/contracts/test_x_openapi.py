@@ -52,7 +52,7 @@ def check(document: dict[str, Any], microblog: Microblog) -> Callable[[requests.
 @pytest.fixture
 def watched(x_build: Callable[..., Platform]) -> tuple[Platform, list[requests.Response]]:
     """The X platform, and every answer its session gets."""
-    platform = x_build()
+    platform = x_build(timeout_s=20)
     seen: list[requests.Response] = []
     platform._client.session.hooks["response"].append(lambda response, *_, **__: seen.append(response))  # type: ignore[attr-defined]
     return platform, seen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
@@ -37,9 +37,12 @@ class Proxy:
 
     def mend(self) -> None:
         """Pass on again; what hung is told so now."""
-        stale, self._open = self._open, []
         self._cut.clear()
+        stale, self._open = self._open, []
         for end in stale:
+            # Closing alone tells nobody while a thread waits for the socket's next byte.
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
             end.close()
 
     def close(self) -> None:
