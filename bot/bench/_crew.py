@@ -132,7 +132,8 @@ def _started(config: Path, home: Path, workers: int) -> Iterator[list[subprocess
         for number, words in enumerate(several if workers else [["run"]]):
             command = [sys.executable, "-m", "bot", *words, "--config", str(config)]
             with (home / f"process-{number}.log").open("wb") as log:
-                environment = os.environ | {ENVIRONMENT: base64.urlsafe_b64encode(KEY).decode()}
+                # As the units in deploy/ set it: a second BLAS thread would take the cores from the other workers.
+                environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", ENVIRONMENT: base64.urlsafe_b64encode(KEY).decode()}
                 running.append(subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT))
         for number, process in enumerate(running):
             _wait_until_up(home / f"process-{number}.log", process)

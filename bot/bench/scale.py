@@ -233,7 +233,7 @@ if __name__ == "__main__":
     parser.add_argument("--cases", type=int, default=100_000)
     wanted = parser.parse_args()
     log.configure(level="error")
-    line = f"python -m bot.bench.scale --only {wanted.only}"
+    line = f"OPENBLAS_NUM_THREADS=1 python -m bot.bench.scale --only {wanted.only}"
     if wanted.only == "growth":
         line += f" --posts {wanted.posts} --cases {wanted.cases}"
         measured = _growth(wanted.posts, wanted.cases, 200, line)
