@@ -24,6 +24,7 @@ from bot.bench.base import Figure, Result
 from bot.console.app import create_app
 from bot.console.parts import Parts
 from bot.console.public import count
+from bot.console.server import set_aside
 from bot.settings import load_settings
 from ingest.photo import Decoder
 from store import people
@@ -74,6 +75,7 @@ def run(quick: bool) -> Result:
         empty = stack.enter_context(_console(folder / "empty", 0, 1))
         single = stack.enter_context(_console(folder / "single", 1, 1))
         full = stack.enter_context(_console(folder / "full", sightings, cases))
+        set_aside()  # as the server does
         found = _measure(full, empty, _lists(full[0]), rounds) | _measure(full, single, _ONE, rounds)
         began = time.perf_counter()
         count(full[1])
