@@ -122,6 +122,7 @@ def test_one_person_registering_many_cases_calls_the_operator_once(begun) -> Non
             cases.add(tx, CaseFields("示例", police_report_number=f"T-{number}"), "stranger")
     (words,) = watch.alarm()
     assert words.startswith("stranger registered 21 cases within 24 h")
+    assert watch.health() == (True, [words]), "told, but no reason to restart the bot"
     assert watch.alarm() == []
     begun.clock.forward(hours=25)
     run_round(begun.bot)

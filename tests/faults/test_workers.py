@@ -1,5 +1,5 @@
 """What can happen to workers on a shared queue: killed in any stage, their database killed, a post that kills them. The cut
-network and the flood stand in tests/bot/work/test_cut_and_flood.py."""
+network and the flood stand in tests/bot/workers/test_cut_and_flood.py."""
 
 from __future__ import annotations
 
