@@ -27,11 +27,11 @@ def unusual(tx: Tx, settings: HealthSettings) -> list[Finding]:
                 words = (
                     f"{who} was shown {views} photos within {hours} h (alarm above {bound}): see the audit of what they opened"
                 )
-                found.append(Finding(f"views:{who}", words))
+                found.append(Finding(f"views:{who}", words, of_people=True))
     for who, number in sorted(cases.registrants(tx, tx.now - _DAY).items()):
         if number > settings.cases_a_day:
             words = (
                 f"{who} registered {number} cases within 24 h (alarm above {settings.cases_a_day}): look before verifying them"
             )
-            found.append(Finding(f"cases:{who}", words))
+            found.append(Finding(f"cases:{who}", words, of_people=True))
     return found

@@ -29,10 +29,14 @@ class SeatHealth:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something a person has to look at. ``key`` is stable while it lasts, ``words`` tell the present state."""
+    """Something a person has to look at. ``key`` is stable while it lasts, ``words`` tell the present state.
+
+    ``of_people``: it is about what somebody does; it is told, but the bot is well and no supervisor should restart it.
+    """
 
     key: str
     words: str
+    of_people: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +48,8 @@ class Health:
 
     @property
     def well(self) -> bool:
-        """Whether there is nothing to look at."""
-        return not self.findings
+        """Whether the bot itself does what it should; what people do (:attr:`Finding.of_people`) is told apart from that."""
+        return all(finding.of_people for finding in self.findings)
 
 
 def check(
@@ -88,7 +92,7 @@ def metrics(figures: Figures, seats: Iterable[SeatHealth], health: Health) -> st
     """The figures in Prometheus' text format (version 0.0.4)."""
     lines = _Lines()
     lines.gauge("up", "1 while the bot answers.", {(): 1})
-    lines.gauge("well", "1 where there is nothing a person must look at.", {(): int(health.well)})
+    lines.gauge("well", "1 where the bot itself does what it should.", {(): int(health.well)})
     lines.gauge("finding", "1 for each finding that stands.", {(("key", f.key),): 1 for f in health.findings})
     well = [s for s in figures.streams if s.last_success_at is not None]
     read: dict[Labels, float] = {(("stream", s.key),): s.last_success_at.timestamp() for s in well if s.last_success_at}

@@ -99,10 +99,10 @@ def _poll(bot: Bot, key: str, line: Line) -> None:
                     break
                 line(describe_poll(poll(bot, seat, stream)))
     finally:
-        keep_budget(bot, seat)
         # Whatever came of it, it is not to be tried again at once.
         with bot.store.write("work.polled") as tx:
             platform_states.put(tx, seat.name, poll_at=tx.now + timedelta(seconds=poll_interval_s(seat)))
+        keep_budget(bot, seat)
 
 
 def _send(bot: Bot, key: str, line: Line) -> None:
