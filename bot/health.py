@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from bot.work import QUEUES
+from bot.work.backlog import Backlog
 from store.model import AlertState
 from store.posts import Step
 from store.status import Figures
@@ -88,8 +90,8 @@ def _error(words: str | None) -> str:
     return f" ({words})" if words else ""
 
 
-def metrics(figures: Figures, seats: Iterable[SeatHealth], health: Health) -> str:
-    """The figures in Prometheus' text format (version 0.0.4)."""
+def metrics(figures: Figures, seats: Iterable[SeatHealth], health: Health, queue: Backlog | None = None) -> str:
+    """The figures in Prometheus' text format (version 0.0.4); of the workers' ``queue``, where there is one."""
     lines = _Lines()
     lines.gauge("up", "1 while the bot answers.", {(): 1})
     lines.gauge("well", "1 where the bot itself does what it should.", {(): int(health.well)})
@@ -121,7 +123,21 @@ def metrics(figures: Figures, seats: Iterable[SeatHealth], health: Health) -> st
     lines.gauge("left_alone_seconds", "How long the breaker keeps calls away.", left)
     quiet: dict[Labels, float] = {(("platform", s.name),): _seconds(s.quiet_until, figures.at) for s in seats}
     lines.gauge("rate_limited_seconds", "How long the platform asked to wait with messages.", quiet)
+    if queue is not None:
+        _of_queue(lines, queue)
     return lines.text
+
+
+def _of_queue(lines: _Lines, queue: Backlog) -> None:
+    """Every queue each time, so that an empty one shows as 0 and not as missing."""
+    states = {"ready": queue.ready, "put_off": queue.later, "in_hand": queue.in_hand}
+    jobs: dict[Labels, float] = {
+        (("queue", name), ("state", state)): counts.get(name, 0) for state, counts in states.items() for name in QUEUES
+    }
+    lines.gauge("jobs", "Jobs of the workers' queues: to be taken now, put off, in hand.", jobs)
+    waits: dict[Labels, float] = {(("queue", name),): queue.oldest_ready_s.get(name, 0.0) for name in QUEUES}
+    lines.gauge("oldest_job_ready_seconds", "How long the oldest job that could be taken has waited.", waits)
+    lines.gauge("workers", "Workers that gave a sign of life lately.", {(): queue.workers})
 
 
 def _seconds(until: datetime | None, now: datetime) -> float:

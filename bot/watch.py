@@ -15,6 +15,7 @@ from bot.drift import verdict
 from bot.health import Alarmed, Health, SeatHealth, check, metrics, to_tell
 from bot.log import get
 from bot.steps.poll import poll_interval_s, streams
+from bot.work.backlog import backlog
 from store import alerts, status
 from store.errors import SuishoupaiError
 from store.model import AlertState, MessageKind
@@ -55,7 +56,11 @@ class Watch:
     def metrics(self) -> str:
         """For ``/metrics``."""
         figures, seats, health = self.look()
-        return metrics(figures, seats, health)
+        work = self._bot.settings.work
+        if work.mode != "shared":
+            return metrics(figures, seats, health)
+        with self._bot.store.read() as tx:
+            return metrics(figures, seats, health, backlog(tx, work.stalled_after_s))
 
     def alarm(self) -> list[str]:
         """Tell the operator what is new, what lasts, and what is over. Returns the sentences; they are logged in any case.

@@ -13,7 +13,9 @@ import yaml
 
 from bot.__main__ import build
 from bot.health import Finding, Health, SeatHealth, metrics
-from bot.work.jobs import NEEDS_TOKENS, QUEUES
+from bot.work import QUEUES
+from bot.work.backlog import Backlog
+from bot.work.jobs import NEEDS_TOKENS
 from store import status
 from store.model import Stream, StreamKind
 from store.posts import note_poll
@@ -24,7 +26,7 @@ WORKER = DEPLOY / "suishoupai-worker@.service"
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
 SERVICE_KEYS = {
     "image", "build", "restart", "read_only", "cap_drop", "security_opt", "tmpfs", "stop_grace_period", "volumes", "depends_on",
-    "environment", "env_file", "command", "healthcheck", "deploy", "ports", "secrets",
+    "environment", "env_file", "command", "healthcheck", "deploy", "ports", "secrets", "shm_size",
 }  # fmt: skip
 
 
@@ -39,7 +41,8 @@ def exported(folder: Path) -> dict[str, set[str]]:
         figures = status.figures(tx)
     store.close()
     seat = SeatHealth("weibo", 60.0, ("weibo:mentions",), now, now)
-    text = metrics(figures, [seat], Health(now, (Finding("work", "posts wait"),)))
+    queue = Backlog(2, {"faces": 1}, {}, {"poll": 1}, {"faces": 3.5})
+    text = metrics(figures, [seat], Health(now, (Finding("work", "posts wait"),)), queue)
     found: dict[str, set[str]] = {}
     for name, labels in re.findall(r"^(suishoupai_\w+)(?:\{(.*?)\})? ", text, flags=re.M):
         found.setdefault(name, set()).update(re.findall(r'(\w+)="', labels))

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from bot.work.jobs import QUEUES
+from bot.settings import Settings
+from bot.work import QUEUES
+from bot.work import backlog as shared_queue
+from bot.work.backlog import Backlog
 from store.session import Tx
 
-if TYPE_CHECKING:
-    from bot.settings import Settings
-    from bot.work.shared import Backlog
-
-HEADERS = ("queue", "ready", "put off", "in hand")
+HEADERS = ("queue", "ready", "put off", "in hand", "oldest waits")
 
 
 def backlog(tx: Tx, settings: Settings) -> Backlog | None:
@@ -22,14 +19,25 @@ def backlog(tx: Tx, settings: Settings) -> Backlog | None:
     """
     if settings.work.mode != "shared":
         return None
-    from bot.work import shared  # here, since a lone process on SQLite does without Procrastinate
-
-    return shared.backlog(tx, settings.work.stalled_after_s)
+    return shared_queue.backlog(tx, settings.work.stalled_after_s)
 
 
-def rows(queue: Backlog) -> list[tuple[str, int, int, int]]:
+def rows(queue: Backlog) -> list[tuple[str, int, int, int, str]]:
     """One row a queue, under :data:`HEADERS`."""
-    return [(name, queue.ready.get(name, 0), queue.later.get(name, 0), queue.in_hand.get(name, 0)) for name in QUEUES]
+    return [
+        (
+            name,
+            queue.ready.get(name, 0),
+            queue.later.get(name, 0),
+            queue.in_hand.get(name, 0),
+            _seconds(queue.oldest_ready_s.get(name)),
+        )
+        for name in QUEUES
+    ]
+
+
+def _seconds(waits: float | None) -> str:
+    return "" if waits is None else f"{waits:.0f} s"
 
 
 def in_words(queue: Backlog) -> str:

@@ -13,7 +13,7 @@ from bot.schedule import until_signalled
 from bot.settings import load_settings
 from bot.watch import alarming, watching
 from bot.wiring import configure_logs, open_worker
-from bot.work.jobs import QUEUES
+from bot.work import QUEUES
 from bot.work.worker import run
 from store.errors import BadInput
 

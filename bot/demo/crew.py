@@ -19,7 +19,7 @@ from bot.microblog.model import Side
 from bot.pipeline import run_round
 from bot.settings import Loaded, Settings
 from bot.wiring import open_bot, open_store, open_worker
-from bot.work.jobs import QUEUES
+from bot.work import QUEUES
 from store import alerts, platform_states, posts
 from store.errors import SuishoupaiError
 from store.local_postgres import NAME, LocalServer

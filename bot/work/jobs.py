@@ -26,9 +26,6 @@ from store.session import Due, DueKind
 
 Line = Callable[[str], None]
 
-QUEUES = ("poll", "extract", "faces", "match", "decide", "deliver", "chores")
-"""Every queue, in the order of the pipeline. A worker takes some of them or all."""
-
 NEEDS_TOKENS = frozenset({"poll", "deliver"})
 """Queues whose workers speak with the platforms; all others know the platforms' rules alone."""
 

@@ -16,8 +16,7 @@ Procrastinate's own retries are not used: what failed is put off in its row, wit
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from typing import Any
@@ -33,7 +32,7 @@ from bot.work.jobs import CHORES, WORK, Line
 from store import pending, posts
 from store.errors import StoreError, SuishoupaiError
 from store.posts import Step
-from store.session import Due, DueKind, Store, Tx
+from store.session import Due, DueKind
 
 log = get("work")
 
@@ -46,7 +45,7 @@ _FAILURES = (exceptions.ConnectorException, exceptions.AppNotOpen, psycopg.Error
 
 _COMES_EARLIER = """
 UPDATE procrastinate_jobs AS job
-   SET scheduled_at = CASE WHEN wish.at IS NULL OR job.scheduled_at IS NULL THEN NULL ELSE LEAST(job.scheduled_at, wish.at) END
+   SET scheduled_at = CASE WHEN job.scheduled_at IS NOT NULL THEN LEAST(job.scheduled_at, COALESCE(wish.at, now())) END
   FROM unnest(%(keys)s::text[], %(times)s::timestamptz[]) AS wish (key, at)
  WHERE job.queueing_lock = wish.key AND job.status = 'todo'
 RETURNING job.queueing_lock AS key
@@ -56,13 +55,6 @@ _HAVE_A_JOB = """
 SELECT queueing_lock AS key FROM procrastinate_jobs WHERE status = 'todo' AND queueing_lock = ANY(%(keys)s)
 UNION ALL
 SELECT queueing_lock FROM procrastinate_jobs WHERE status = 'doing'
-"""
-_BY_QUEUE = """
-SELECT queue_name,
-       count(*) FILTER (WHERE status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now())),
-       count(*) FILTER (WHERE status = 'todo' AND scheduled_at > now()),
-       count(*) FILTER (WHERE status = 'doing')
-  FROM procrastinate_jobs WHERE status IN ('todo', 'doing') GROUP BY queue_name ORDER BY queue_name
 """
 _INDEX = "CREATE INDEX suishoupai_jobs_lock ON procrastinate_jobs (lock) WHERE status IN ('todo', 'doing')"
 """Taking a job asks whether another with its lock waits or runs; without this index that reads every waiting job."""
@@ -255,39 +247,3 @@ async def serve(app: App, queues: Sequence[str], concurrency: int, beat_s: float
     except _FAILURES as error:
         raise StoreError(f"the queue is out of reach: {error}", mend="see the database's own log") from error
     raise StoreError("the worker's connections broke off", mend="see the database's own log")
-
-
-@dataclass(frozen=True, slots=True)
-class Backlog:
-    """The queue at a glance: workers that gave a sign of life lately; by queue, jobs that could be taken now, jobs put off to a
-    later time, and jobs in hand."""
-
-    workers: int
-    ready: Mapping[str, int]
-    later: Mapping[str, int]
-    in_hand: Mapping[str, int]
-
-
-def backlog(tx: Tx, alive_s: float) -> Backlog:
-    """What waits in the queue, and how many workers were heard of within the last ``alive_s`` seconds.
-
-    Raises:
-        StoreError: the queue's tables are not there.
-    """
-    driver: Any = tx.connection.connection.driver_connection
-    try:
-        heard = "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - make_interval(secs => %s)"
-        workers = driver.execute(heard, (alive_s,)).fetchone()[0]
-        found = driver.execute(_BY_QUEUE).fetchall()
-    except psycopg.Error as error:
-        raise StoreError(f"the queue cannot be read: {error}", mend="run: suishoupai migrate") from error
-    counts = [{name: row[i] for name, *row in found if row[i]} for i in range(3)]
-    return Backlog(workers, *counts)
-
-
-def waiting(store: Store) -> dict[str, int]:
-    """How many jobs wait or run, by queue."""
-    with store.read() as tx:
-        now = backlog(tx, 0.0)
-    parts = (now.ready, now.later, now.in_hand)
-    return {name: sum(part.get(name, 0) for part in parts) for name in sorted(set().union(*parts))}

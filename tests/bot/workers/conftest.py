@@ -20,7 +20,7 @@ from bot.microblog.environment import environment
 from bot.microblog.server import Microblog
 from bot.settings import Loaded, load_settings
 from bot.wiring import open_worker
-from bot.work.jobs import QUEUES
+from bot.work import QUEUES
 from bot.work.worker import work
 from store import platform_states
 from store.model import Author, Post

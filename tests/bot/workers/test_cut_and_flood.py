@@ -15,8 +15,7 @@ from bot.microblog.environment import environment
 from bot.microblog.model import Side
 from bot.settings import load_settings
 from bot.wiring import open_worker
-from bot.work import shared
-from bot.work.jobs import QUEUES
+from bot.work import QUEUES, backlog
 from store.dialect import postgresql
 
 
@@ -140,4 +139,4 @@ def test_a_queue_of_a_hundred_thousand_keeps_nobody_waiting(
             together.until(lambda: together.polled(bot.store))
             microblog.world.add_post(Side.WEIBO, "anna", f"#{tools.tag}# @随手拍助手 怎么办？")
             together.until(lambda: len(microblog.world.ledger.publications) == 1)
-            assert shared.waiting(bot.store)["decide"] > 50_000
+            assert backlog.waiting(bot.store)["decide"] > 50_000

@@ -16,9 +16,10 @@ from bot.__main__ import build
 from bot.commands.worker import worker
 from bot.microblog.model import Side
 from bot.settings import load_settings
+from bot.watch import Watch
 from bot.wiring import open_bot, open_store, open_worker
-from bot.work import shared
-from bot.work.jobs import CHORES, QUEUES, WORK
+from bot.work import QUEUES, backlog, shared
+from bot.work.jobs import CHORES, WORK
 from store import alerts, platform_states, posts
 from store.errors import BadInput, SettingsError, StoreError, Unauthorised
 from store.faces import faces_of_photo
@@ -74,7 +75,7 @@ def test_a_job_is_there_exactly_when_its_row_is(bot, make_post) -> None:
     """A page that is rolled back leaves no job behind; one that is committed leaves one for its post."""
     with pytest.raises(RuntimeError, match="crash"):
         stored_post(bot, make_post, crash=True)
-    assert shared.waiting(bot.store) == {}
+    assert backlog.waiting(bot.store) == {}
     row = stored_post(bot, make_post)
     assert sql(bot, "SELECT queue_name, task_name, lock, queueing_lock, args->>'key' FROM procrastinate_jobs") == [
         ("extract", "extract", f"post:{row}", f"extract:{row}", str(row))
@@ -171,7 +172,7 @@ def test_two_workers_do_everything_once(workers, together, tools: SimpleNamespac
             microblog.world.add_post(Side.WEIBO, author, text, photos=[photos[photo].data], geo=LUOHU)
         microblog.world.add_post(Side.X, "anna", f"@suishoupai_bot #{tools.tag} what can I do?")
         together.until(lambda: len(microblog.world.ledger.publications) >= 5)
-        together.until(lambda: not any(shared.waiting(store).get(name) for name in ("extract", "faces", "match", "decide")))
+        together.until(lambda: not any(backlog.waiting(store).get(name) for name in ("extract", "faces", "match", "decide")))
     assert microblog.world.ledger.repeated() == []
     texts = [publication.text for publication in microblog.world.ledger.publications]
     assert len(texts) == 5
@@ -251,6 +252,7 @@ def test_status_and_doctor_tell_what_waits_in_the_queue(bot, shared_settings) ->
     leave(bot, Due(DueKind.DECIDE, "7"), Due(DueKind.DECIDE, "8"), Due(DueKind.SEND, "weibo", soon))
     config = ["--config", str(shared_settings.path)]
     told = json.loads(CliRunner().invoke(build(), ["status", "--json", *config]).stdout)["queue"]
+    assert 0 <= told.pop("oldest_ready_s").pop("decide") < 60
     assert told == {"workers": 0, "ready": {"decide": 2}, "later": {"deliver": 1}, "in_hand": {}}
     people = CliRunner().invoke(build(), ["status", *config]).stdout
     assert "0 worker(s) alive" in people
@@ -259,4 +261,42 @@ def test_status_and_doctor_tell_what_waits_in_the_queue(bot, shared_settings) ->
     assert (queue["level"], "suishoupai worker" in queue["mend"]) == ("problem", True)
     sql(bot, "INSERT INTO procrastinate_workers DEFAULT VALUES")
     with bot.store.read() as tx:
-        assert shared.backlog(tx, 5.0).workers == 1
+        assert backlog.backlog(tx, 5.0).workers == 1
+
+
+def test_prometheus_is_told_what_waits_in_each_queue_and_since_when(bot) -> None:
+    """Every queue each time, empty ones too: jobs by state, and since when the oldest that could be taken could be: since it was
+    made, since the time it was put off to, or since it was asked to come earlier, never before."""
+    soon, past = (datetime.now(UTC) + timedelta(seconds=seconds) for seconds in (3600, -50))
+    leave(
+        bot,
+        Due(DueKind.DECIDE, "7"),
+        Due(DueKind.MATCH, "8", past),
+        Due(DueKind.SEND, "weibo", soon),
+        Due(DueKind.POLL, "x", soon),
+    )
+    sql(bot, "UPDATE procrastinate_events SET at = now() - interval '100 seconds'")
+    leave(bot, Due(DueKind.SEND, "weibo"))
+    sql(bot, "INSERT INTO procrastinate_workers DEFAULT VALUES")
+    told = dict(line.rsplit(" ", 1) for line in Watch(bot, {}).metrics().splitlines() if not line.startswith("#"))
+
+    def waits(queue: str) -> int:
+        return round(float(told[f'suishoupai_oldest_job_ready_seconds{{queue="{queue}"}}']), -1)
+
+    assert [waits(queue) for queue in ("decide", "match", "deliver", "poll")] == [100, 50, 0, 0]
+    assert {queue: told[f'suishoupai_jobs{{queue="{queue}",state="ready"}}'] for queue in QUEUES} == dict(
+        zip(QUEUES, "0000000", strict=True), decide="1", match="1", deliver="1"
+    )
+    assert told['suishoupai_jobs{queue="poll",state="put_off"}'] == "1"
+    assert told['suishoupai_jobs{queue="poll",state="in_hand"}'] == "0"
+    assert told["suishoupai_workers"] == "1"
+
+
+def test_asking_the_queue_reads_no_finished_job(bot) -> None:
+    """Whatever stays of jobs that ended, the figures are read from an index of those that wait or run."""
+    sql(bot, "INSERT INTO procrastinate_jobs (queue_name, task_name, status)"
+             " SELECT 'decide', 'decide', 'succeeded' FROM generate_series(1, 20000)")  # fmt: skip
+    sql(bot, "ANALYZE procrastinate_jobs")
+    plan = "\n".join(row[0] for row in sql(bot, "EXPLAIN " + backlog.BY_QUEUE))
+    assert "Seq Scan on procrastinate_jobs" not in plan, plan
+    assert "procrastinate_events_job_id" in plan, plan
