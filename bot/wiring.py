@@ -11,6 +11,7 @@ import numpy as np
 from bot import log, search_index
 from bot.alerts.compose import load_templates
 from bot.bot import Bot, PlatformSeat
+from bot.calls import count_together
 from bot.chaos import dying
 from bot.faces import FaceBook, Late, Pack
 from bot.microblog import environment
@@ -238,6 +239,7 @@ def open_bot(loaded: Loaded, clock: Clock = utc_now) -> Iterator[Bot]:
         stack.callback(store.close)
         store.watch = dying.watch()
         stack.enter_context(store.lock_bot())
+        count_together(store, seats.values())
         decoder = open_decoder(settings)
         stack.callback(decoder.close)
         faces = open_face_book(settings, store)
@@ -267,6 +269,7 @@ def open_worker(loaded: Loaded, queues: Collection[str], clock: Clock = utc_now)
         stack.callback(store.close)
         store.watch = dying.watch()
         stack.enter_context(store.lock_bot(together=True))
+        count_together(store, seats.values())
         _share_work(store, fresh=True)  # this database may have been a lone bot's before
         decoder = open_decoder(settings)
         stack.callback(decoder.close)

@@ -8,12 +8,50 @@ because platforms index late (X loses posts at the edge of ``since_id``).
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from store.model import Allowance, Capability, LookUp, Page, Stream
+
+
+@dataclass(frozen=True, slots=True)
+class CallCount:
+    """Calls that count against an account's budget: ever ``made``, and how many were made when the budget's day began, which
+    ends at ``day_ends`` (None: nothing was counted yet)."""
+
+    made: int = 0
+    day_began: int = 0
+    day_ends: datetime | None = None
+
+
+class Counter(Protocol):
+    """Where the calls of one account are counted."""
+
+    def read(self) -> CallCount:
+        """The count now."""
+
+    def change(self, step: Callable[[CallCount], CallCount]) -> None:
+        """Let ``step`` make the next count out of the present one, with nobody else counting meanwhile. What it raises is
+        raised, and leaves the count as it was."""
+
+
+class OwnCount:
+    """A :class:`Counter` of one process, gone with it. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock, self._count = threading.Lock(), CallCount()
+
+    def read(self) -> CallCount:
+        """The count now."""
+        return self._count
+
+    def change(self, step: Callable[[CallCount], CallCount]) -> None:
+        """See :class:`Counter`."""
+        with self._lock:
+            self._count = step(self._count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +65,8 @@ class Rules:
     ``poll_interval_s(streams)`` is how many seconds the call budget asks to leave between two polls of that many streams (the
     scheduler takes the greater of it and ``poll_every_s``); ``calls_left()`` is what is left of the budget (Weibo: calls
     today; X: posts that may be read this month) and until when that holds, None while it is not known. It raises nothing. Both
-    are None where nothing is counted.
+    are None where nothing is counted. ``count_in(counter)`` names the place where all processes on the account count their calls;
+    None where the platform counts them itself.
     ``reads_replies``: answers to what the bot said are a stream of their own; elsewhere they are mentions.
     ``photo_reader(url)`` gives a photo's bytes where photos have no web address (a mail's attachment), raising the Photo errors
     of ``store.errors``; None where they are fetched from ``photo_hosts``.
@@ -47,6 +86,7 @@ class Rules:
     link_required: bool = False
     poll_interval_s: Callable[[int], float] | None = None
     calls_left: Callable[[], tuple[int, datetime] | None] | None = None
+    count_in: Callable[[Counter], None] | None = None
     photo_reader: Callable[[str], bytes] | None = None
     reads_replies: bool = False
 

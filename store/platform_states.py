@@ -17,7 +17,9 @@ from store.tables import platform_states
 @dataclass(frozen=True, slots=True)
 class PlatformState:
     """One platform's state. ``breaker`` is the caller's own JSON (see bot/steps/breaker.py); ``poll_at`` is when the next poll
-    is due, None for at once. ``calls_left`` calls may still be made until ``calls_reset_at``; None where nobody counts them."""
+    is due, None for at once. ``calls_left`` calls may still be made until ``calls_reset_at``; None where nobody counts them. The
+    count itself: calls ever made, how many were made when the budget's day began, and when that day ends (see
+    ``ingest.source.CallCount``)."""
 
     own_id: str = ""
     own_handle: str = ""
@@ -26,6 +28,9 @@ class PlatformState:
     poll_at: datetime | None = None
     calls_left: int | None = None
     calls_reset_at: datetime | None = None
+    calls_made: int = 0
+    calls_day_began: int = 0
+    calls_day_ends: datetime | None = None
 
 
 def get(tx: Tx, platform: str) -> PlatformState:
@@ -34,8 +39,9 @@ def get(tx: Tx, platform: str) -> PlatformState:
     if row is None:
         return PlatformState()
     return PlatformState(
-        row.own_id, row.own_handle, row.quiet_until, row.breaker, row.poll_at, row.calls_left, row.calls_reset_at
-    )
+        row.own_id, row.own_handle, row.quiet_until, row.breaker, row.poll_at, row.calls_left, row.calls_reset_at,
+        row.calls_made, row.calls_day_began, row.calls_day_ends,
+    )  # fmt: skip
 
 
 def budgets(tx: Tx) -> dict[str, tuple[int, datetime]]:

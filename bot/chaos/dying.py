@@ -21,6 +21,7 @@ POINTS = (
     "poll.page",
     "poll.failed",
     "poll.budget",
+    "calls.counted",
     "photo.stored",
     "photo.refused",
     "photo.later",

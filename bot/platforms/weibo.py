@@ -89,6 +89,7 @@ def _rules(settings: Settings, reader: parse.Reader, budget: CallBudget) -> Rule
         link_required=settings.alert_form == "share",
         poll_interval_s=budget.interval_s,
         calls_left=budget.left,
+        count_in=budget.count_in,
         reads_replies=settings.read_replies,
     )
 
@@ -352,7 +353,7 @@ class Weibo:
         moment = self._clock()
         if not self._settings.ask_rate_limit or (not now and self._synced and moment - self._synced < _SYNC_EVERY):
             return
-        self._synced = moment
+        self._synced, made = moment, self._budget.made()
         try:
             status = self._caller.get(self._url("account/rate_limit_status.json"), {})
         except PlatformError as error:
@@ -360,7 +361,7 @@ class Weibo:
             return
         left, seconds = whole_number(status, "remaining_user_hits"), whole_number(status, "reset_time_in_seconds", 86_400)
         if left is not None and seconds is not None:
-            self._budget.observe(left, seconds)
+            self._budget.observe(left, seconds, made)
 
     def _with_reset(self, error: RateLimited) -> RateLimited:
         """``error`` with the platform's own reset where its body, as always on Weibo, named none."""

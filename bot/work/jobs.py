@@ -97,8 +97,9 @@ def _poll(bot: Bot, key: str, line: Line) -> None:
                 line(describe_poll(poll(bot, seat, stream)))
     finally:
         # Whatever came of it, it is not to be tried again at once.
+        pause = timedelta(seconds=poll_interval_s(seat))
         with bot.store.write("work.polled") as tx:
-            platform_states.put(tx, seat.name, poll_at=tx.now + timedelta(seconds=poll_interval_s(seat)))
+            platform_states.put(tx, seat.name, poll_at=tx.now + pause)
         keep_budget(bot, seat)
 
 

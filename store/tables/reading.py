@@ -34,6 +34,9 @@ platform_states = Table(
     Column("poll_at", UtcDateTime),
     Column("calls_left", BigInteger),
     Column("calls_reset_at", UtcDateTime),
+    Column("calls_made", BigInteger, nullable=False, server_default="0"),
+    Column("calls_day_began", BigInteger, nullable=False, server_default="0"),
+    Column("calls_day_ends", UtcDateTime),
 )
 
 posts = Table(

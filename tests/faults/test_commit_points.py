@@ -25,6 +25,7 @@ from store.model import AlertState, MessageKind
 POINTS = [
     "poll.page",
     "poll.budget",
+    "calls.counted",
     "photo.stored",
     "photo.refused",
     "extract.done",

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.platforms._weibo_budget import CallBudget, poll_interval_s
+from ingest.source import OwnCount
 from store.errors import RateLimited
 
 NOON = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)  # noon in Shanghai
@@ -74,7 +75,7 @@ def test_a_new_day_begins_at_midnight_in_shanghai(clock: Clock) -> None:
 def test_the_platforms_word_goes_before_our_count(clock: Clock) -> None:
     """It knows of calls before a restart; it holds until its own reset, and less our calls since."""
     budget = CallBudget(100, 0, clock)
-    budget.observe(2, 600)
+    budget.observe(2, 600, budget.made())
     assert budget.left() == (2, NOON + timedelta(minutes=10))
     assert budget.known_reset() == NOON + timedelta(minutes=10)
     budget.take(writing=False)
@@ -90,7 +91,7 @@ def test_the_platforms_word_goes_before_our_count(clock: Clock) -> None:
 def test_the_platform_saying_more_does_not_raise_our_limit(clock: Clock) -> None:
     """daily_calls is the operator's own ceiling, too."""
     budget = CallBudget(10, 0, clock)
-    budget.observe(5000, 3600)
+    budget.observe(5000, 3600, budget.made())
     assert budget.left() == (10, MIDNIGHT)
 
 
@@ -101,3 +102,20 @@ def test_the_interval_follows_what_is_left(clock: Clock) -> None:
     for _ in range(48):
         budget.take(writing=True)
     assert (before, budget.interval_s(2)) == (900, 1800)
+
+
+def test_a_call_of_another_process_comes_off_what_the_platform_said(clock: Clock) -> None:
+    """Two processes count in one place. What the platform told one of them an hour ago is less the other's calls since; a call
+    made while it was asked is rather counted twice than not at all; a new day leaves no debt."""
+    counter = OwnCount()
+    one, other = CallBudget(100, 0, clock), CallBudget(100, 0, clock)
+    for budget in (one, other):
+        budget.count_in(counter)
+    made = one.made()
+    other.take(writing=True)
+    one.observe(5, 600, made)
+    other.take(writing=True)
+    assert one.left()[0] == 3
+    assert other.left()[0] == 98
+    clock.now = MIDNIGHT
+    assert one.left() == other.left() == (100, MIDNIGHT + timedelta(days=1))
