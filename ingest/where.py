@@ -13,7 +13,7 @@ from ingest.places import geo
 from ingest.places.fuse import Sign, fuse
 from ingest.places.text import read_place
 from ingest.sure import HIGH, MEDIUM, NONE
-from store.model import Evidence, GeoPoint, PlaceTag, Where
+from store.model import Datum, Evidence, GeoPoint, PlaceTag, Where
 
 MAX_CHARS = 10_000
 """Longer texts are read up to here: a sighting's place stands in the first lines (X allows 25,000 characters, Weibo fewer)."""
@@ -59,6 +59,11 @@ def resolve_where(
     if place is not None:
         signs.extend(_from_tag(place))
     return fuse(signs, home_of(profile_place))
+
+
+def prepare() -> None:
+    """Load the tables now (some half a second), so that no post waits for it, and no two threads do it side by side."""
+    resolve_where("北京市海淀区", point=GeoPoint(39.96, 116.3, Datum.GCJ02))
 
 
 def locate(point: GeoPoint) -> Where:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, or_, select, update
+from sqlalchemy import Row, bindparam, delete, insert, or_, select, update
 
 from store import dialect
 from store.errors import BadInput, NotFound
@@ -147,6 +147,34 @@ def propose(tx: Tx, new: NewAlert) -> int | None:
 # --- sending ----------------------------------------------------------------------------------------------------
 
 
+_BUSY = select(alerts.c.id).where(alerts.c.platform == bindparam("platform"), alerts.c.state == _S.SENDING.value).limit(1)
+_NEXT = (
+    select(alerts.c.id)
+    .where(alerts.c.platform == bindparam("platform"), alerts.c.state == _S.READY.value)
+    .where(or_(alerts.c.not_before.is_(None), alerts.c.not_before <= bindparam("now")))
+    .order_by(alerts.c.turn, alerts.c.id)
+    .limit(1)
+)
+_TAKE = (
+    update(alerts)
+    .where(alerts.c.id == bindparam("number"))
+    .values(
+        state=_S.SENDING.value,
+        attempt=alerts.c.attempt + 1,
+        lease_until=bindparam("until"),
+        sending_at=bindparam("now"),
+        error=None,
+    )
+    .returning(*alerts.c)
+)
+_BY_NUMBER = select(alerts).where(alerts.c.id == bindparam("number"))
+_MENTIONED = (
+    select(alert_mentions)
+    .where(alert_mentions.c.alert_id.in_(bindparam("alerts", expanding=True)))
+    .order_by(alert_mentions.c.alert_id, alert_mentions.c.position)
+)
+
+
 def claim_next(tx: Tx, platform: str, now: datetime, lease_s: float) -> Alert | None:
     """Take the next due message of a platform as ``sending``; leave the block (commit) BEFORE calling the platform.
 
@@ -154,31 +182,13 @@ def claim_next(tx: Tx, platform: str, now: datetime, lease_s: float) -> Alert | 
     an author's first answer behind nobody's second, however many posts of a flood are to be answered.
     """
     dialect.serialise(tx.connection, f"send:{platform}")
-    busy = select(alerts.c.id).where(alerts.c.platform == platform, alerts.c.state == _S.SENDING.value)
-    if tx.execute(busy.limit(1)).first() is not None:
+    if tx.execute(_BUSY, {"platform": platform}).first() is not None:
         return None
-    due = or_(alerts.c.not_before.is_(None), alerts.c.not_before <= now)
-    waiting = (
-        select(alerts.c.id)
-        .where(alerts.c.platform == platform, alerts.c.state == _S.READY.value, due)
-        .order_by(alerts.c.turn, alerts.c.id)
-        .limit(1)
-    )
-    number = tx.execute(waiting).scalar()
+    number = tx.execute(_NEXT, {"platform": platform, "now": now}).scalar()
     if number is None:
         return None
-    tx.execute(
-        update(alerts)
-        .where(alerts.c.id == number)
-        .values(
-            state=_S.SENDING.value,
-            attempt=alerts.c.attempt + 1,
-            lease_until=now + timedelta(seconds=lease_s),
-            sending_at=now,
-            error=None,
-        )
-    )
-    return get(tx, number)
+    taken = tx.execute(_TAKE, {"number": number, "until": now + timedelta(seconds=lease_s), "now": now})
+    return _with_mentions(tx, taken.all())[0]
 
 
 def record_sent(tx: Tx, alert_id: int, attempt: int, sent_id: str | None, sent_url: str = "") -> bool:
@@ -354,7 +364,7 @@ def get(tx: Tx, alert_id: int) -> Alert:
     Raises:
         NotFound: there is none.
     """
-    found = _all(tx, select(alerts).where(alerts.c.id == alert_id))
+    found = _all(tx, _BY_NUMBER, {"number": alert_id})
     if not found:
         raise NotFound(f"no alert is stored as number {alert_id}", mend="list them with: suishoupai alerts list")
     return found[0]
@@ -423,12 +433,14 @@ def _by_person(tx: Tx, alert_id: int, sources: Sequence[AlertState], to: AlertSt
     return get(tx, alert_id)
 
 
-def _all(tx: Tx, query: Any) -> list[Alert]:
-    rows = tx.execute(query).all()
+def _all(tx: Tx, query: Any, values: dict[str, Any] | None = None) -> list[Alert]:
+    return _with_mentions(tx, tx.execute(query, values).all())
+
+
+def _with_mentions(tx: Tx, rows: Sequence[Row[Any]]) -> list[Alert]:
     named: dict[int, list[Mention]] = {row.id: [] for row in rows}
     if named:
-        mentioned = select(alert_mentions).where(alert_mentions.c.alert_id.in_(list(named)))
-        for row in tx.execute(mentioned.order_by(alert_mentions.c.alert_id, alert_mentions.c.position)):
+        for row in tx.execute(_MENTIONED, {"alerts": list(named)}):
             named[row.alert_id].append(Mention(row.handle, row.account_id))
     return [_alert(row, tuple(named[row.id])) for row in rows]
 

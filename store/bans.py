@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from store import dialect
 from store.errors import BadInput
@@ -73,6 +73,10 @@ def listing(tx: Tx) -> list[Ban]:
     return [Ban(BanKind(row.kind), row.platform, row.value, row.by, row.why, row.at) for row in rows]
 
 
+_STANDS = select(bans.c.at).where(
+    bans.c.kind == bindparam("kind"), bans.c.platform == bindparam("platform"), bans.c.value == bindparam("value")
+)
+
+
 def _stands(tx: Tx, kind: BanKind, platform: str, value: str) -> bool:
-    query = select(bans.c.at).where(bans.c.kind == kind.value, bans.c.platform == platform, bans.c.value == value)
-    return tx.execute(query).first() is not None
+    return tx.execute(_STANDS, {"kind": kind.value, "platform": platform, "value": value}).first() is not None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, union_all, update
+from sqlalchemy import Row, bindparam, func, insert, select, union_all, update
 
 from store import dialect
 from store.errors import BadInput, NotFound
@@ -236,13 +236,17 @@ def changed_since(tx: Tx, seq: int) -> tuple[int, tuple[int, ...]]:
     return (rows[-1][1] if rows else seq), tuple(case_id for case_id, _ in rows)
 
 
+_BOTH = union_all(
+    select(cases.c.id, cases.c.seq).where(cases.c.seq > bindparam("seq")),
+    select(removed_cases.c.case_id, removed_cases.c.seq).where(removed_cases.c.seq > bindparam("seq")),
+).subquery()
+_CHANGES = select(_BOTH.c.id, _BOTH.c.seq).order_by(_BOTH.c.seq)
+
+
 def changes(tx: Tx, seq: int, limit: int | None = None) -> list[tuple[int, int]]:
     """(case, sequence number) of what was changed or erased after ``seq``, oldest first; the first ``limit`` of them."""
-    changed = select(cases.c.id, cases.c.seq).where(cases.c.seq > seq)
-    erased = select(removed_cases.c.case_id, removed_cases.c.seq).where(removed_cases.c.seq > seq)
-    both = union_all(changed, erased).subquery()
-    query = select(both.c.id, both.c.seq).order_by(both.c.seq).limit(limit)
-    return [(row.id, row.seq) for row in tx.execute(query)]
+    query = _CHANGES if limit is None else _CHANGES.limit(limit)
+    return [(row.id, row.seq) for row in tx.execute(query, {"seq": seq})]
 
 
 def present_seq(tx: Tx) -> int:

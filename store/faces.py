@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, delete, func, insert, select, update
 
 from store.model import Box, FaceQuality
 from store.session import Tx
@@ -96,10 +96,14 @@ def _row(tx: Tx, photo_id: int, pack_id: str, pack_sha256: str, index: int, face
     }
 
 
+_SCANNED = select(face_scans.c.faces).where(
+    face_scans.c.photo_id == bindparam("photo"), face_scans.c.pack_sha256 == bindparam("pack")
+)
+
+
 def scanned(tx: Tx, photo_id: int, pack_sha256: str) -> bool:
     """Whether the photo was already searched for faces with this pack."""
-    query = select(face_scans.c.faces).where(face_scans.c.photo_id == photo_id, face_scans.c.pack_sha256 == pack_sha256)
-    return tx.execute(query).first() is not None
+    return tx.execute(_SCANNED, {"photo": photo_id, "pack": pack_sha256}).first() is not None
 
 
 def unscanned(tx: Tx, pack_sha256: str, limit: int, after: int = 0) -> list[int]:
@@ -135,12 +139,15 @@ def _not_seen(pack_sha256: str) -> tuple[ColumnElement[bool], ...]:
     return shown.exists(), ~seen.exists()
 
 
+_OF_PHOTO = select(faces).where(faces.c.photo_id == bindparam("photo")).order_by(faces.c.pack_sha256, faces.c.position)
+_OF_PHOTO_AND_PACK = _OF_PHOTO.where(faces.c.pack_sha256 == bindparam("pack"))
+
+
 def faces_of_photo(tx: Tx, photo_id: int, pack_sha256: str | None = None) -> tuple[StoredFace, ...]:
     """The faces of a photo, largest first (of every pack where none is named)."""
-    query = select(faces).where(faces.c.photo_id == photo_id)
-    if pack_sha256 is not None:
-        query = query.where(faces.c.pack_sha256 == pack_sha256)
-    return tuple(_face(row) for row in tx.execute(query.order_by(faces.c.pack_sha256, faces.c.position)))
+    if pack_sha256 is None:
+        return tuple(_face(row) for row in tx.execute(_OF_PHOTO, {"photo": photo_id}))
+    return tuple(_face(row) for row in tx.execute(_OF_PHOTO_AND_PACK, {"photo": photo_id, "pack": pack_sha256}))
 
 
 def get(tx: Tx, face_id: int) -> StoredFace | None:
@@ -151,8 +158,7 @@ def get(tx: Tx, face_id: int) -> StoredFace | None:
 
 def of_photo_with_vectors(tx: Tx, photo_id: int, pack_sha256: str) -> tuple[FaceVector, ...]:
     """The faces of one photo with their vectors, largest first."""
-    query = select(faces).where(faces.c.photo_id == photo_id, faces.c.pack_sha256 == pack_sha256).order_by(faces.c.position)
-    return tuple(_open(tx, row) for row in tx.execute(query))
+    return tuple(_open(tx, row) for row in tx.execute(_OF_PHOTO_AND_PACK, {"photo": photo_id, "pack": pack_sha256}))
 
 
 def vectors(tx: Tx, pack_sha256: str, after: int = 0, batch: int = 2000) -> Iterator[FaceVector]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, Select, insert, select, update
+from sqlalchemy import Row, Select, bindparam, insert, select, update
 
 from store import dialect, faces
 from store import photos as photo_store
@@ -181,15 +181,17 @@ def get(tx: Tx, candidate_id: int) -> Candidate:
     return _candidate(row)
 
 
+_OF_POST = (
+    select(candidates)
+    .join(face_table, face_table.c.id == candidates.c.face_id)
+    .where(face_table.c.photo_id.in_(select(media.c.photo_id).where(media.c.post_id == bindparam("post"))))
+    .order_by(candidates.c.band, candidates.c.rank, candidates.c.id)
+)
+
+
 def of_post(tx: Tx, post_row: int) -> list[Candidate]:
     """The candidates of all faces that a post shows, best first."""
-    query = (
-        select(candidates)
-        .join(face_table, face_table.c.id == candidates.c.face_id)
-        .where(face_table.c.photo_id.in_(select(media.c.photo_id).where(media.c.post_id == post_row)))
-        .order_by(candidates.c.band, candidates.c.rank, candidates.c.id)
-    )
-    return [_candidate(row) for row in tx.execute(query)]
+    return [_candidate(row) for row in tx.execute(_OF_POST, {"post": post_row})]
 
 
 def posts_of(tx: Tx, candidate_id: int) -> list[int]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, Select, or_, select, update
+from sqlalchemy import Row, bindparam, or_, select, update
 
 from store.errors import NotFound
 from store.model import Media
@@ -41,22 +41,29 @@ class StoredMedia:
     sha256: str | None
 
 
+COLUMNS = (*(column.label(f"media_{column.name}") for column in media.c), photos.c.sha256.label("media_sha256"))
+"""A picture's columns under names of their own, for a query that joins ``media`` and ``photos`` to something else."""
+_ALL = select(*COLUMNS).select_from(media.outerjoin(photos, photos.c.id == media.c.photo_id))
+_OF_POST = _ALL.where(media.c.post_id == bindparam("post")).order_by(media.c.position)
+
+
+
 def of_post(tx: Tx, post_row: int) -> tuple[StoredMedia, ...]:
     """The pictures of a post, in the post's order."""
-    return _all(tx.execute(_query().where(media.c.post_id == post_row).order_by(media.c.position)))
+    return of_rows(tx.execute(_OF_POST, {"post": post_row}))
 
 
 def pending(tx: Tx, now: datetime, limit: int) -> tuple[StoredMedia, ...]:
     """Pictures that are to be fetched now, of posts that still exist; the post's fair lane orders them."""
     due = or_(media.c.not_before.is_(None), media.c.not_before <= now)
     query = (
-        _query()
+        _ALL
         .join(posts, posts.c.id == media.c.post_id)
         .where(media.c.state == MediaState.PENDING.value, due, posts.c.deleted_at.is_(None))
         .order_by(posts.c.lane, media.c.id)
         .limit(limit)
     )
-    return _all(tx.execute(query))
+    return of_rows(tx.execute(query))
 
 
 def mark_stored(tx: Tx, media_id: int, photo_id: int) -> None:
@@ -96,23 +103,21 @@ def _set(tx: Tx, media_id: int, **values: Any) -> None:
         raise NotFound(f"no picture is stored as number {media_id}")
 
 
-def _query() -> Select[Any]:
-    return select(media, photos.c.sha256).select_from(media.outerjoin(photos, photos.c.id == media.c.photo_id))
-
-
-def _all(rows: Iterable[Row[Any]]) -> tuple[StoredMedia, ...]:
+def of_rows(rows: Iterable[Row[Any]]) -> tuple[StoredMedia, ...]:
+    """The pictures of rows that hold :data:`COLUMNS`, leaving out rows without a picture."""
     return tuple(
         StoredMedia(
-            id=row.id,
-            post_id=row.post_id,
-            position=row.position,
-            media=Media(row.key, tuple(row.urls), row.kind),
-            state=MediaState(row.state),
-            error=row.error,
-            attempts=row.attempts,
-            not_before=row.not_before,
-            photo_id=row.photo_id,
-            sha256=row.sha256,
+            id=row.media_id,
+            post_id=row.media_post_id,
+            position=row.media_position,
+            media=Media(row.media_key, tuple(row.media_urls), row.media_kind),
+            state=MediaState(row.media_state),
+            error=row.media_error,
+            attempts=row.media_attempts,
+            not_before=row.media_not_before,
+            photo_id=row.media_photo_id,
+            sha256=row.media_sha256,
         )
         for row in rows
+        if row.media_id is not None
     )

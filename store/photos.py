@@ -10,7 +10,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row, func, select, union_all
+from sqlalchemy import Row, bindparam, func, select, union_all
 
 from store import codec, dialect
 from store.errors import BadInput, Damaged, NotFound, PhotoRefused, StoreError
@@ -25,6 +25,26 @@ _BANDS = 4
 _BAND_BITS = 16
 MAX_DISTANCE = 11
 _TELLING = 16
+
+_BY_ROW = select(photos).where(photos.c.id == bindparam("key"))
+_BY_SHA256 = select(photos).where(photos.c.sha256 == bindparam("key"))
+_SAME = (
+    select(photos.c.id).where(photos.c.band0 == bindparam("band0"), photos.c.phash == bindparam("phash")).order_by(photos.c.id)
+)
+# One query a band: together (OR) they would read each photo's row, alone they read its index entry.
+_NEAR = union_all(
+    *(
+        select(photos.c.id, photos.c.phash).where(column.in_(bindparam(f"around{i}", expanding=True)))
+        for i, column in enumerate((photos.c.band0, photos.c.band1, photos.c.band2, photos.c.band3))
+    )
+)
+_FIRST_SEEN = (
+    select(media.c.photo_id, posts.c.id, posts.c.posted_at)
+    .join(posts, posts.c.id == media.c.post_id)
+    .where(media.c.photo_id.in_(bindparam("photos", expanding=True)), posts.c.posted_at.is_not(None))
+    .order_by(posts.c.posted_at, posts.c.id)
+    .limit(1)
+)
 
 
 class PhotoFiles:
@@ -225,8 +245,7 @@ def get(tx: Tx, key: int | str) -> StoredPhoto:
     Raises:
         NotFound: it is not stored.
     """
-    column = photos.c.id if isinstance(key, int) else photos.c.sha256
-    row = tx.execute(select(photos).where(column == key)).first()
+    row = tx.execute(_BY_ROW if isinstance(key, int) else _BY_SHA256, {"key": key}).first()
     if row is None:
         raise NotFound(f"no photo is stored as {key}")
     return _photo(row)
@@ -246,15 +265,10 @@ def near(tx: Tx, phash: str, max_distance: int) -> list[Near]:
     wanted = int(phash, 16) if _bands(phash) else 0
     radius = max_distance // _BANDS
     if max_distance == 0:  # equal in every band: one of them finds it
-        same = select(photos.c.id).where(photos.c.band0 == wanted & 0xFFFF, photos.c.phash == f"{wanted:016x}")
-        return [Near(number, 0) for number in tx.execute(same.order_by(photos.c.id)).scalars()]
-    columns = (photos.c.band0, photos.c.band1, photos.c.band2, photos.c.band3)
-    # One query a band: together (OR) they would read each photo's row, alone they read its index entry.
-    parts = [
-        select(photos.c.id, photos.c.phash).where(column.in_(_around(band, radius)))
-        for column, band in zip(columns, _bands(phash), strict=True)
-    ]
-    found = {row.id: (int(row.phash, 16) ^ wanted).bit_count() for row in tx.execute(union_all(*parts))}
+        same = {"band0": wanted & 0xFFFF, "phash": f"{wanted:016x}"}
+        return [Near(number, 0) for number in tx.execute(_SAME, same).scalars()]
+    around = {f"around{i}": _around(band, radius) for i, band in enumerate(_bands(phash))}
+    found = {row.id: (int(row.phash, 16) ^ wanted).bit_count() for row in tx.execute(_NEAR, around)}
     hits = [Near(number, distance) for number, distance in found.items() if distance <= max_distance]
     return sorted(hits, key=lambda hit: (hit.distance, hit.photo_id))
 
@@ -266,14 +280,7 @@ def first_seen(tx: Tx, photo_id: int, max_distance: int = 0) -> FirstSeen | None
     """
     phash = get(tx, photo_id).phash
     alike = {photo_id} | ({hit.photo_id for hit in near(tx, phash, max_distance)} if _telling(phash) else set())
-    query = (
-        select(media.c.photo_id, posts.c.id, posts.c.posted_at)
-        .join(posts, posts.c.id == media.c.post_id)
-        .where(media.c.photo_id.in_(alike), posts.c.posted_at.is_not(None))
-        .order_by(posts.c.posted_at, posts.c.id)
-        .limit(1)
-    )
-    row = tx.execute(query).first()
+    row = tx.execute(_FIRST_SEEN, {"photos": sorted(alike)}).first()
     return None if row is None else FirstSeen(row.photo_id, row.id, row.posted_at)
 
 

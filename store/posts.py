@@ -8,14 +8,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, or_, select, update
+from sqlalchemy import Row, bindparam, or_, select, update
 
 from store import codec, dialect, media, save_posts
 from store.errors import Moved, NotFound
 from store.media import StoredMedia
 from store.model import Malformed, Post, Stream
 from store.session import Due, DueKind, Tx
-from store.tables import opt_outs, posts, streams
+from store.tables import media as media_table
+from store.tables import opt_outs, photos, posts, streams
 from store.tally import tally
 
 
@@ -190,10 +191,10 @@ def hold(tx: Tx, post_row: int, step: Step) -> StoredPost:
         Moved: it does not wait at ``step`` any more, or was erased. A worker that stood still for an hour comes back to this,
             and does nothing.
     """
-    row = tx.execute(select(posts).where(posts.c.id == post_row).with_for_update()).first()
-    if row is None or row.step != step.value:
-        raise Moved(f"post {post_row} is {'gone' if row is None else row.step} by now, not {step.value}")
-    return _post(row, media.of_post(tx, post_row))
+    rows = tx.execute(_HELD, {"row": post_row}).all()
+    if not rows or rows[0].step != step.value:
+        raise Moved(f"post {post_row} is {rows[0].step if rows else 'gone'} by now, not {step.value}")
+    return _post(rows[0], media.of_rows(rows))
 
 
 def defer(tx: Tx, post_row: int, error: str, not_before: datetime) -> int:
@@ -236,27 +237,46 @@ WAITING = {
 # --- reading back -----------------------------------------------------------------------------------------------
 
 
+# A round asks these many times over: they are built once, for building one takes longer than SQLite's answer. The pictures come
+# with the post, in one query; the platform's own body (raw) does not.
+_BY_ROW = (
+    select(*(column for column in posts.c if column is not posts.c.raw), *media.COLUMNS)
+    .select_from(
+        posts.outerjoin(media_table, media_table.c.post_id == posts.c.id).outerjoin(photos, photos.c.id == media_table.c.photo_id)
+    )
+    .where(posts.c.id == bindparam("row"))
+    .order_by(media_table.c.position)
+)
+_HELD = _BY_ROW.with_for_update(of=posts)
+_NAMES = select(posts.c.id, posts.c.platform, posts.c.post_id).where(posts.c.id.in_(bindparam("rows", expanding=True)))
+_FIND = select(posts.c.id).where(posts.c.platform == bindparam("platform"), posts.c.post_id == bindparam("post"))
+
+
 def get(tx: Tx, post_row: int) -> StoredPost:
     """The post of row ``post_row`` with its pictures.
 
     Raises:
         NotFound: there is no such row.
     """
-    row = tx.execute(select(posts).where(posts.c.id == post_row)).first()
-    if row is None:
+    rows = tx.execute(_BY_ROW, {"row": post_row}).all()
+    if not rows:
         raise NotFound(f"no post is stored as number {post_row}")
-    return _post(row, media.of_post(tx, post_row))
+    return _post(rows[0], media.of_rows(rows))
 
 
 def find(tx: Tx, platform: str, post_id: str) -> int | None:
     """The row of a platform's post, or None."""
-    return tx.execute(select(posts.c.id).where(posts.c.platform == platform, posts.c.post_id == post_id)).scalar()
+    return tx.execute(_FIND, {"platform": platform, "post": post_id}).scalar()
 
 
 def name(tx: Tx, post_row: int) -> tuple[str, str] | None:
     """(platform, the platform's id) of a row; None where it is gone."""
-    row = tx.execute(select(posts.c.platform, posts.c.post_id).where(posts.c.id == post_row)).first()
-    return None if row is None else (row.platform, row.post_id)
+    return names(tx, [post_row]).get(post_row)
+
+
+def names(tx: Tx, post_rows: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """:func:`name` of several rows; those that are gone are left out."""
+    return {row.id: (row.platform, row.post_id) for row in tx.execute(_NAMES, {"rows": list(post_rows)})}
 
 
 def raw(tx: Tx, post_row: int) -> Any:
@@ -348,10 +368,14 @@ def opt_out(tx: Tx, platform: str, author_id: str, now: datetime) -> bool:
     return tx.execute(statement.returning(opt_outs.c.author_id)).first() is not None
 
 
+_OPTED_OUT = select(opt_outs.c.at).where(
+    opt_outs.c.platform == bindparam("platform"), opt_outs.c.author_id == bindparam("author")
+)
+
+
 def opted_out(tx: Tx, platform: str, author_id: str) -> bool:
     """Whether the author asked never to be spoken to."""
-    query = select(opt_outs.c.at).where(opt_outs.c.platform == platform, opt_outs.c.author_id == author_id)
-    return tx.execute(query).first() is not None
+    return tx.execute(_OPTED_OUT, {"platform": platform, "author": author_id}).first() is not None
 
 
 def counts(tx: Tx) -> dict[Step, int]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
 from store import dialect, faces
 from store.errors import BadInput, NotFound
@@ -96,9 +96,12 @@ def put_on_track(tx: Tx, face_id: int, track_id: int, *, by: str, why: str) -> N
     tx.execute(dialect.upsert(track_faces, ["face_id"], list(values)).values(face_id=face_id, **values))
 
 
+_TRACK_OF = select(track_faces.c.track_id).where(track_faces.c.face_id == bindparam("face"))
+
+
 def track_of(tx: Tx, face_id: int) -> int | None:
     """The track a face is on."""
-    return tx.execute(select(track_faces.c.track_id).where(track_faces.c.face_id == face_id)).scalar()
+    return tx.execute(_TRACK_OF, {"face": face_id}).scalar()
 
 
 def track(tx: Tx, key: int | str) -> Track:
@@ -214,19 +217,27 @@ def tracks_with(tx: Tx, face_ids: Sequence[int], pack_sha256: str) -> dict[int, 
     return found
 
 
+_CHANGES = (
+    select(track_faces.c.seq)
+    .where(track_faces.c.seq > bindparam("after"))
+    .order_by(track_faces.c.seq)
+    .offset(bindparam("last"))
+    .limit(1)
+)
+_TRACKED = (
+    select(track_faces.c.face_id)
+    .join(face_table, face_table.c.id == track_faces.c.face_id)
+    .where(track_faces.c.seq > bindparam("after"), track_faces.c.seq <= bindparam("upto"))
+    .where(dialect.aside(face_table.c.pack_sha256) == bindparam("pack"), face_table.c.quality == FaceQuality.GOOD.value)
+)
+
+
 def tracked_after(tx: Tx, pack_sha256: str, after: int, limit: int) -> tuple[int, list[int]]:
     """Faces of good quality that this pack embedded and that came onto a track after change number ``after``: (the number up to
     which this tells all, their ids). About ``limit`` changes at once; what one change moved comes together."""
-    changes = select(track_faces.c.seq).where(track_faces.c.seq > after).order_by(track_faces.c.seq)
-    end = tx.execute(changes.offset(limit - 1).limit(1)).scalar()
+    end = tx.execute(_CHANGES, {"after": after, "last": limit - 1}).scalar()
     upto = last_number(tx, _SEQUENCE) if end is None else int(end)
-    query = (
-        select(track_faces.c.face_id)
-        .join(face_table, face_table.c.id == track_faces.c.face_id)
-        .where(track_faces.c.seq > after, track_faces.c.seq <= upto, dialect.aside(face_table.c.pack_sha256) == pack_sha256)
-        .where(face_table.c.quality == FaceQuality.GOOD.value)
-    )
-    return upto, sorted(tx.execute(query).scalars())
+    return upto, sorted(tx.execute(_TRACKED, {"after": after, "upto": upto, "pack": pack_sha256}).scalars())
 
 
 def on_tracks(tx: Tx) -> set[int]:

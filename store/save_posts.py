@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from store import codec
 from store.bans import account_banned
@@ -21,6 +21,13 @@ _WAITING = ("stored", "extracted", "matched")
 _LANES = 10_000
 _NEW_ACCOUNT = timedelta(days=7)
 _NEW_WEIGHT = 3
+_ASKED_OF_KNOWN = ("id", "details", "summons", "direct", "deleted_at", "repost_of_id", "step")
+_KNOWN = select(*(posts.c[name] for name in _ASKED_OF_KNOWN)).where(
+    posts.c.platform == bindparam("platform"), posts.c.post_id == bindparam("post")
+)
+_WAITING_OF_AUTHOR = select(func.count()).where(
+    posts.c.platform == bindparam("platform"), posts.c.author_id == bindparam("author"), posts.c.step.in_(_WAITING)
+)
 
 
 class Saver:
@@ -74,16 +81,7 @@ class Saver:
         return int(row.id)
 
     def _find(self, platform: str, post_id: str) -> Any:
-        columns = (
-            posts.c.id,
-            posts.c.details,
-            posts.c.summons,
-            posts.c.direct,
-            posts.c.deleted_at,
-            posts.c.repost_of_id,
-            posts.c.step,
-        )
-        return self._tx.execute(select(*columns).where(posts.c.platform == platform, posts.c.post_id == post_id)).first()
+        return self._tx.execute(_KNOWN, {"platform": platform, "post": post_id}).first()
 
     def _learnt(self, row: Any, post: Post, *, direct: bool, original: int | None) -> dict[str, Any]:
         """What a known post did not say before: a summons (another stream brought it), a deletion, its original."""
@@ -136,10 +134,7 @@ class Saver:
         """
         if banned:
             return _LANES
-        query = select(func.count()).where(
-            posts.c.platform == post.platform, posts.c.author_id == post.author.id, posts.c.step.in_(_WAITING)
-        )
-        waiting = int(self._tx.execute(query).scalar_one())
+        waiting = int(self._tx.execute(_WAITING_OF_AUTHOR, {"platform": post.platform, "author": post.author.id}).scalar_one())
         born = post.author.created_at
         new = born is not None and self._now - born < _NEW_ACCOUNT
         return min(waiting * _NEW_WEIGHT if new else waiting, _LANES - 1)

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, false, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, false, insert, or_, select, update
 
 from store import codec
 from store.errors import NotFound
@@ -78,7 +78,7 @@ def save(tx: Tx, post_row: int, where: Where, when: When, *, duplicate_of: int |
         created_at=tx.now,
         updated_at=tx.now,
     )
-    return get(tx, int(tx.execute(statement.returning(sightings.c.id)).scalar_one()))
+    return of_row(tx.execute(statement.returning(*sightings.c)).one())
 
 
 def update_extraction(tx: Tx, sighting_id: int, where: Where, when: When) -> bool:
@@ -114,14 +114,21 @@ def set_state(tx: Tx, sighting_id: int, state: SightingState, by: str) -> None:
     _set(tx, sighting_id, state=state.value, state_by=by)
 
 
+_BY_ROW = select(sightings).where(sightings.c.id == bindparam("key"))
+_BY_REF = select(sightings).where(sightings.c.ref == bindparam("key"))
+_OF_POST = select(sightings).where(sightings.c.post_id == bindparam("post"))
+_SHOWN = select(media.c.post_id).where(media.c.photo_id.in_(bindparam("photos", expanding=True)))
+_SHOWING = select(sightings).where(sightings.c.post_id.in_(_SHOWN)).order_by(sightings.c.id)
+
+
 def get(tx: Tx, key: int | str) -> Sighting:
     """A sighting by its row number or its reference ("S-4F7K", as people type it).
 
     Raises:
         NotFound: there is none.
     """
-    column, value = (sightings.c.id, key) if isinstance(key, int) else (sightings.c.ref, tidy_ref(key))
-    row = tx.execute(select(sightings).where(column == value)).first()
+    query, value = (_BY_ROW, key) if isinstance(key, int) else (_BY_REF, tidy_ref(key))
+    row = tx.execute(query, {"key": value}).first()
     if row is None:
         raise NotFound(f"no sighting is stored as {key}", mend="list them with: suishoupai sightings list")
     return of_row(row)
@@ -139,15 +146,13 @@ def by_time(found: Iterable[Sighting]) -> list[Sighting]:
 
 def of_post(tx: Tx, post_row: int) -> Sighting | None:
     """The sighting of a post, if it has one."""
-    row = tx.execute(select(sightings).where(sightings.c.post_id == post_row)).first()
+    row = tx.execute(_OF_POST, {"post": post_row}).first()
     return None if row is None else of_row(row)
 
 
 def showing(tx: Tx, photo_ids: Sequence[int]) -> list[Sighting]:
     """The sightings whose posts show any of these photos, oldest first."""
-    shown = select(media.c.post_id).where(media.c.photo_id.in_(list(photo_ids)))
-    query = select(sightings).where(sightings.c.post_id.in_(shown)).order_by(sightings.c.id)
-    return [of_row(row) for row in tx.execute(query)]
+    return [of_row(row) for row in tx.execute(_SHOWING, {"photos": list(photo_ids)})]
 
 
 def listing(tx: Tx, narrow: SightingFilter | None = None, *, limit: int = 50, before: int | None = None) -> list[Sighting]:

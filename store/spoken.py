@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from store.model import AlertState, MessageKind
 from store.session import Tx
@@ -15,16 +15,20 @@ _SAID = (_S.SENDING.value, _S.SENT.value, _S.UNKNOWN.value)
 _SAID_OR_WAITING = (_S.HELD.value, _S.READY.value, *_SAID)
 
 
+_SENT = (
+    select(func.count())
+    .select_from(alerts)
+    .where(alerts.c.platform == bindparam("platform"), alerts.c.state.in_(_SAID), alerts.c.sending_at >= bindparam("since"))
+)
+_SENT_OF_KIND = _SENT.where(alerts.c.kind == bindparam("kind"))
+
+
 def sent_since(tx: Tx, platform: str, kind: MessageKind | None, since: datetime) -> int:
     """How many messages were sent, may have been, or are being sent since then: what caps count."""
-    query = (
-        select(func.count())
-        .select_from(alerts)
-        .where(alerts.c.platform == platform, alerts.c.state.in_(_SAID), alerts.c.sending_at >= since)
-    )
-    if kind is not None:
-        query = query.where(alerts.c.kind == kind.value)
-    return int(tx.execute(query).scalar_one())
+    values = {"platform": platform, "since": since}
+    if kind is None:
+        return int(tx.execute(_SENT, values).scalar_one())
+    return int(tx.execute(_SENT_OF_KIND, {**values, "kind": kind.value}).scalar_one())
 
 
 def decided_since(tx: Tx, kind: MessageKind, since: datetime) -> int:
@@ -33,17 +37,19 @@ def decided_since(tx: Tx, kind: MessageKind, since: datetime) -> int:
     return int(tx.execute(query).scalar_one())
 
 
+# From the account's posts to their answers: the other way round, every answer of the day would be looked at for each post.
+_OWN = select(posts.c.post_id).where(posts.c.platform == bindparam("platform"), posts.c.author_id == bindparam("author"))
+_ANSWERS = select(func.count()).where(
+    alerts.c.platform == bindparam("platform"),
+    alerts.c.target_post_id.in_(_OWN),
+    alerts.c.kind == MessageKind.ANSWER.value,
+    alerts.c.created_at >= bindparam("since"),
+)
+
+
 def answers_since(tx: Tx, platform: str, author_id: str, since: datetime) -> int:
     """How many answers were put into the outbox since then to posts of one account, whatever became of them."""
-    # From the account's posts to their answers: the other way round, every answer of the day would be looked at for each post.
-    own = select(posts.c.post_id).where(posts.c.platform == platform, posts.c.author_id == author_id)
-    query = select(func.count()).where(
-        alerts.c.platform == platform,
-        alerts.c.target_post_id.in_(own),
-        alerts.c.kind == MessageKind.ANSWER.value,
-        alerts.c.created_at >= since,
-    )
-    return int(tx.execute(query).scalar_one())
+    return int(tx.execute(_ANSWERS, {"platform": platform, "author": author_id, "since": since}).scalar_one())
 
 
 def mentions_since(tx: Tx, account_id: int, since: datetime) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, func, select
+from sqlalchemy import Column, bindparam, func, select
 
 from store import dialect
 from store.session import Tx
@@ -27,6 +27,9 @@ def next_number(tx: Tx, name: str) -> int:
     return int(tx.execute(statement.returning(counters.c.value)).scalar_one())
 
 
+_LAST = select(counters.c.value).where(counters.c.name == bindparam("name"))
+
+
 def last_number(tx: Tx, name: str) -> int:
     """The last number given of the sequence ``name``; 0 before the first."""
-    return int(tx.execute(select(counters.c.value).where(counters.c.name == name)).scalar() or 0)
+    return int(tx.execute(_LAST, {"name": name}).scalar() or 0)

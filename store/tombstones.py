@@ -31,12 +31,16 @@ class Kind(StrEnum):
     CASE = "case"
 
 
+_ANY = select(tombstones.c.mac).limit(1)
+_PEPPER = select(secrets.c.sealed).where(secrets.c.name == PEPPER)
+
+
 class Tombstones:
     """The tombstones as one transaction sees them. Cheap to make; nothing is computed while there are none."""
 
     def __init__(self, tx: Tx) -> None:
         self._tx = tx
-        self._any = tx.execute(select(tombstones.c.mac).limit(1)).first() is not None
+        self._any = tx.execute(_ANY).first() is not None
         self._pepper = pepper(tx) if self._any else b""
 
     def stands(self, kind: Kind, *parts: str) -> bool:
@@ -71,7 +75,7 @@ def pepper(tx: Tx) -> bytes:
     Raises:
         StoreError: the vault's key is not the one of this database.
     """
-    sealed = tx.execute(select(secrets.c.sealed).where(secrets.c.name == PEPPER)).scalar()
+    sealed = tx.execute(_PEPPER).scalar()
     if sealed is not None:
         return tx.vault.open(sealed, PEPPER)
     made = random.token_bytes(32)

@@ -26,6 +26,7 @@ from bot.settings import load_settings
 from bot.steps import housekeeping
 from bot.watch import watching
 from bot.wiring import configure_logs, open_bot, open_store
+from ingest.where import prepare
 from matcher import packs
 from store import status as figures
 from store.errors import SettingsError
@@ -50,6 +51,7 @@ def run(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> N
         raise SettingsError("work.mode is shared: the work is done by workers", mend="start: suishoupai worker")
     with open_bot(loaded) as bot, schedule.until_signalled(bot.stopping), watching(bot, loaded.secrets) as watch:
         say = live_lines(bot, as_json=as_json)
+        prepare()
         names = ", ".join(f"{s.name} ({'LIVE' if s.live else 'local'})" for s in bot.seats.values()) or "no platform enabled"
         say(f"suishoupai runs: {names}; alerts.release: {bot.settings.alerts.release}. Ctrl-C ends it.")
         schedule.run(bot, say, watch)

@@ -15,6 +15,7 @@ from bot.watch import alarming, watching
 from bot.wiring import configure_logs, open_worker
 from bot.work import QUEUES
 from bot.work.worker import run
+from ingest.where import prepare
 from store.errors import BadInput
 
 WATCHES = "chores"
@@ -41,6 +42,8 @@ def worker(
     configure_logs(loaded)
     with open_worker(loaded, wanted) as bot, until_signalled(bot.stopping):
         say = live_lines(bot, as_json=as_json)
+        if "extract" in wanted:
+            prepare()
         say(f"a worker takes {', '.join(wanted)}, {concurrency} at a time. Ctrl-C ends it.")
         with ExitStack() as stack:
             if WATCHES in wanted:

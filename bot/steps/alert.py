@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import timedelta
+from typing import Any
 
 from bot.alerts.compose import compose
 from bot.alerts.decide import Alert, Answer, Candidate, Decision, Policy, Situation, decide
@@ -82,9 +83,9 @@ def routing(bot: Bot, when: When) -> tuple[RoutingRules, str]:
 
 def gather(tx: Tx, bot: Bot, seat: PlatformSeat, stored: StoredPost, post: Post, sighting: Sighting | None) -> Situation:
     """Everything the decision needs to know about one post, read in the transaction that stores the decision."""
-    day, hour = tx.now - timedelta(days=1), tx.now - timedelta(hours=1)
+    day = tx.now - timedelta(days=1)
     own = sighting is not None and sighting.post_id == stored.id
-    accounts, accounts_why = _accounts(tx, bot, seat, sighting) if own else ((), "")
+    candidates = _candidates(tx, stored) if own else ()
     usable = [picture for picture in stored.media if picture.state is MediaState.STORED]
     if not own and sighting is not None:
         usable = [picture for picture in posts.get(tx, sighting.post_id).media if picture.state is MediaState.STORED]
@@ -106,17 +107,27 @@ def gather(tx: Tx, bot: Bot, seat: PlatformSeat, stored: StoredPost, post: Post,
         photos=max(len(stored.media), len(usable)),
         photos_usable=len(usable),
         faces=sum(_faces(tx, bot, picture) for picture in usable),
-        candidates=_candidates(tx, stored) if own else (),
-        accounts=accounts,
-        accounts_why=accounts_why,
-        already_alerted=sighting is not None and _alerted(tx, post.platform, sighting),
+        candidates=candidates,
         duplicate=sighting is not None and sighting.duplicate_of is not None,
-        with_parents=sighting is not None and _with_parents(tx, sighting),
-        sent_last_hour=spoken.sent_since(tx, post.platform, MessageKind.ALERT, hour),
-        sent_last_day=spoken.sent_since(tx, post.platform, MessageKind.ALERT, day),
-        mentions_last_day={account.id: spoken.mentions_since(tx, account.id, day) for account in accounts},
         answers_last_day=spoken.answers_since(tx, post.platform, post.author.id, day),
+        **(_for_an_alert(tx, bot, seat, sighting) if any(one.band is Band.HIGH for one in candidates) else {}),
     )
+
+
+def _for_an_alert(tx: Tx, bot: Bot, seat: PlatformSeat, sighting: Sighting | None) -> dict[str, Any]:
+    """What only a candidate in the high band raises the question of: who may be called, and what was said before. Nearly every
+    post has none, and other writers wait meanwhile."""
+    day, hour = tx.now - timedelta(days=1), tx.now - timedelta(hours=1)
+    accounts, why = _accounts(tx, bot, seat, sighting)
+    return {
+        "accounts": accounts,
+        "accounts_why": why,
+        "already_alerted": sighting is not None and _alerted(tx, seat.name, sighting),
+        "with_parents": sighting is not None and _with_parents(tx, sighting),
+        "sent_last_hour": spoken.sent_since(tx, seat.name, MessageKind.ALERT, hour),
+        "sent_last_day": spoken.sent_since(tx, seat.name, MessageKind.ALERT, day),
+        "mentions_last_day": {account.id: spoken.mentions_since(tx, account.id, day) for account in accounts},
+    }
 
 
 def _banned(tx: Tx, post: Post, usable: list[StoredMedia]) -> bool:
@@ -187,8 +198,8 @@ def _alerted(tx: Tx, platform: str, sighting: Sighting) -> bool:
     post_rows = [sighting.post_id]
     if sighting.duplicate_of is not None:
         post_rows.append(sightings.get(tx, sighting.duplicate_of).post_id)
-    ids = [posts.get(tx, row).post_id for row in post_rows]
     said = (AlertState.READY, AlertState.SENDING, AlertState.SENT, AlertState.UNKNOWN)
+    ids = [post_id for _, post_id in posts.names(tx, post_rows).values()]
     earlier = (a for i in ids for a in alerts.listing(tx, kind=MessageKind.ALERT, platform=platform, target_post_id=i))
     return any(alert.state in said for alert in earlier)
 
@@ -214,7 +225,7 @@ def _store(
 
 
 def _open_leads(tx: Tx, stored: StoredPost, sighting: Sighting | None, decision: Decision) -> list[int]:
-    if sighting is None:
+    if sighting is None or not decision.leads:
         return []
     best = {c.case_id: c for c in reversed(matches.of_post(tx, stored.id))}
     opened = []

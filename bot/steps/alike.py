@@ -23,14 +23,15 @@ def same_photos(bot: Bot, photo_id: int) -> frozenset[int]:
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """Photos that show the same picture as one photo, itself included, out of those ``looked_at``."""
+    """Photos that show the same picture as ``photo``, itself included, out of those ``looked_at``."""
 
+    photo: StoredPhoto
     same: frozenset[int]
     looked_at: frozenset[int]
 
-    def complete(self, tx: Tx, photo_id: int) -> bool:
+    def complete(self, tx: Tx) -> bool:
         """Whether nobody stored another near photo since the look: asked in the transaction that relies on it."""
-        return _near(tx, photos.get(tx, photo_id)) <= self.looked_at
+        return _near(tx, self.photo) <= self.looked_at
 
 
 def look_alike(bot: Bot, photo_id: int) -> Alike:
@@ -42,7 +43,7 @@ def look_alike(bot: Bot, photo_id: int) -> Alike:
         photo = photos.get(tx, photo_id)
         near = _near(tx, photo)
         others = [photos.get(tx, other) for other in sorted(near - {photo_id})]
-    return Alike(_same(bot, photo, others), near)
+    return Alike(photo, _same(bot, photo, others), near)
 
 
 def _near(tx: Tx, photo: StoredPhoto) -> frozenset[int]:

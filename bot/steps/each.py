@@ -58,11 +58,14 @@ def each_post(bot: Bot, step: Step, work: Work) -> StepReport:
     """
     with bot.store.read() as tx:
         waiting = posts.pending(tx, step, tx.now, bot.settings.schedule.batch)
+        names = posts.names(tx, waiting)
     total = StepReport(step)
     for row in waiting:
         if bot.stopping.is_set():
             break
-        total += one_post(bot, step, work, row)
+        if row in names:
+            with traced(*names[row]):
+                total += _traced(bot, step, work, row)
     return total
 
 

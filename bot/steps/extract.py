@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 
 from bot.bot import Bot, PlatformSeat
 from bot.log import get
@@ -52,23 +52,25 @@ def extract(bot: Bot, row: int) -> None:
     _fetch_all(bot, seat, stored)
     with bot.store.read() as tx:
         shown = _shown(posts.get(tx, row))
+        exif = _exif(tx, shown)
+    where = _where(post, exif)  # takes longer than all the rest, and no other writer should wait for it
     for _ in range(_LOOKS):
-        if _finish(bot, row, post, {photo_id: look_alike(bot, photo_id) for photo_id in shown}):
+        if _finish(bot, row, post, where, exif, [look_alike(bot, photo_id) for photo_id in shown]):
             return
     raise Later("photos like its own are just coming in", seconds=1.0)
 
 
-def _finish(bot: Bot, row: int, post: Post, alike: Mapping[int, Alike]) -> bool:
+def _finish(bot: Bot, row: int, post: Post, where: Where, exif: Exif, alike: Sequence[Alike]) -> bool:
     """Store the sighting and the mark. False where another worker stored a photo like these since they were compared: then one
     picture would become two sightings, each with its alert, so it is to be looked at again."""
     with bot.store.write("extract.done") as tx:
-        fresh = posts.hold(tx, row, Step.STORED)
-        if not all(one.complete(tx, photo_id) for photo_id, one in alike.items()):
+        posts.hold(tx, row, Step.STORED)
+        if not all(one.complete(tx) for one in alike):
             return False
         if alike and sightings.of_post(tx, row) is None:
-            same = {photo_id: one.same for photo_id, one in alike.items()}
-            everything = frozenset[int]().union(*same.values())
-            where, when = _where_when(tx, fresh, post, everything)
+            same = [one.same for one in alike]
+            everything = frozenset[int]().union(*same)
+            when = _when(tx, post, exif, everything)
             saved = sightings.save(tx, row, where, when, duplicate_of=_repeats(tx, row, same))
             _take_precedence(tx, saved, everything)
         posts.mark(tx, row, Step.EXTRACTED)
@@ -83,7 +85,8 @@ def read_again(tx: Tx, row: int) -> tuple[Where, When] | None:
     alike = set(_shown(stored))
     if sighting is not None and sighting.duplicate_of is not None:
         alike |= set(_shown(posts.get(tx, sightings.get(tx, sighting.duplicate_of).post_id)))
-    return _where_when(tx, stored, stored.post, frozenset(alike))
+    exif = _exif(tx, _shown(stored))
+    return _where(stored.post, exif), _when(tx, stored.post, exif, alike)
 
 
 def _ignore(bot: Bot, row: int, why: str) -> None:
@@ -163,39 +166,41 @@ def _fetch_one(bot: Bot, seat: PlatformSeat, picture: StoredMedia) -> None:
         media.mark_stored(tx, picture.id, kept.id)
 
 
-def _where_when(tx: Tx, stored: StoredPost, post: Post, alike: frozenset[int]) -> tuple[Where, When]:
-    """When and where, from everything the post and its photos say. ``alike`` are all photos that show the same pictures: a
-    picture that was seen earlier was not taken later."""
-    exif = _exif(tx, stored)
-    where = resolve_where(
+def _where(post: Post, exif: Exif) -> Where:
+    """Where, from everything the post and its photos say."""
+    return resolve_where(
         post.text, point=post.point, place=post.place, exif_point=exif.point, profile_place=post.author.place, lang=post.lang
     )
+
+
+def _when(tx: Tx, post: Post, exif: Exif, alike: Iterable[int]) -> When:
+    """When, from everything the post and its photos say. ``alike`` are all photos that show the same pictures: a picture that
+    was seen earlier was not taken later."""
     seen = [first.posted_at for photo_id in alike if (first := photos.first_seen(tx, photo_id))]
     first_seen_at = min(seen, default=None)
-    when = resolve_when(
+    return resolve_when(
         post.text,
         post.posted_at,
         exif_taken_at=exif.taken_at,
         first_seen_at=first_seen_at if first_seen_at and first_seen_at < post.posted_at else None,
         lang=post.lang,
     )
-    return where, when
 
 
-def _exif(tx: Tx, stored: StoredPost) -> Exif:
+def _exif(tx: Tx, shown: Iterable[int]) -> Exif:
     """What the first photo with a record of its own says."""
-    found = [exif for photo_id in _shown(stored) if (exif := photos.get(tx, photo_id).exif) is not None]
+    found = [exif for photo_id in shown if (exif := photos.get(tx, photo_id).exif) is not None]
     return next((exif for exif in found if exif.taken_at or exif.point), Exif())
 
 
-def _repeats(tx: Tx, row: int, alike: Mapping[int, frozenset[int]]) -> int | None:
+def _repeats(tx: Tx, row: int, alike: Iterable[frozenset[int]]) -> int | None:
     """The earliest sighting that this one repeats: where every one of its pictures was posted before. One new picture makes
     it a sighting of its own, for another child may be in it.
 
     *Before* is the order of the posts, not that of the workers; but what is decided already has spoken for its picture.
     """
     firsts = []
-    for same in alike.values():
+    for same in alike:
         earlier = [
             sighting
             for sighting in sightings.showing(tx, sorted(same))

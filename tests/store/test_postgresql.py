@@ -203,8 +203,9 @@ def test_a_connection_lost_in_the_middle_stores_nothing_and_the_next_works(victi
         assert audit.listing(tx) == []
 
 
-def test_after_a_restart_of_the_server_the_store_goes_on(victim, of_victim):
+def test_after_a_restart_of_the_server_the_store_goes_on(victim, of_victim, monkeypatch):
     """The server is stopped and started anew: meanwhile a clear error, afterwards all works, with pooled connections too."""
+    monkeypatch.setattr(postgresql, "STILL_S", 0.0)  # servers are not started anew within a quarter of a second
     store = of_victim()
     with store.read():
         pass
@@ -213,6 +214,22 @@ def test_after_a_restart_of_the_server_the_store_goes_on(victim, of_victim):
     victim.start()
     with store.read() as tx:
         assert audit.verify(tx) is None
+
+
+def test_a_connection_is_tried_before_its_use_only_where_it_stood_still(store, monkeypatch):
+    """Trying costs a way to the server and back. A busy process does not pay it; one that comes back after a pause does."""
+    kind = type(store._engine.dialect)
+    tried, ping = [], kind.do_ping
+    monkeypatch.setattr(kind, "do_ping", lambda self, connection: tried.append(1) or ping(self, connection))
+    monkeypatch.setattr(postgresql, "STILL_S", 3600.0)
+    for _ in range(3):
+        with store.read() as tx:
+            audit.listing(tx)
+    assert tried == []
+    monkeypatch.setattr(postgresql, "STILL_S", 0.0)
+    with store.read() as tx:
+        audit.listing(tx)
+    assert tried == [1]
 
 
 def test_a_place_is_taken_again_after_a_restart_and_lost_to_a_quicker_one(victim, of_victim, monkeypatch):
