@@ -13,6 +13,7 @@ from bot.alerts.routing import within_hours
 from bot.bot import Bot, PlatformSeat
 from bot.log import get
 from bot.steps import asked, replies, tracks
+from bot.steps.each import Later
 from ingest.divisions import table as divisions
 from ingest.duplicate import FLAT, NEAR_BITS
 from store import alerts, audit, bans, cases, leads, matches, officials, photos, posts, sightings, spoken
@@ -27,6 +28,8 @@ from store.sightings import Sighting, SightingState
 
 log = get("alert")
 
+_ORIGINAL_WAIT = timedelta(seconds=60)
+
 
 def alert(bot: Bot, row: int) -> None:
     """Take one matched post to DECIDED: its answer and alert in the outbox, its leads opened, all in one transaction.
@@ -36,6 +39,7 @@ def alert(bot: Bot, row: int) -> None:
 
     Raises:
         Moved: somebody else decided it.
+        Later: the sighting that this one repeats is just being worked on.
     """
     with bot.store.write("alert.decided") as tx:
         stored = posts.hold(tx, row, Step.MATCHED)
@@ -47,10 +51,21 @@ def alert(bot: Bot, row: int) -> None:
             posts.mark(tx, row, Step.DECIDED, "an official's answer, or what posed as one")
             return
         sighting = _sighting_of(tx, stored)
+        _wait_for_first(tx, stored, sighting)
         situation = gather(tx, bot, seat, stored, stored.post, sighting)
         decision = decide(situation, policy(bot))
         _store(tx, bot, seat, stored, sighting, situation, decision)
         posts.mark(tx, row, Step.DECIDED, "; ".join(why for why in decision.why if why))
+
+
+def _wait_for_first(tx: Tx, stored: StoredPost, sighting: Sighting | None) -> None:
+    """One picture in two posts at one moment: the first is decided first, so that the second is silent where that one called
+    somebody. Without this the second, quicker, would be held for a person. It waits for a minute at most, for the first may
+    stand behind a flood, or fail."""
+    if sighting is None or sighting.duplicate_of is None or tx.now - stored.first_read_at > _ORIGINAL_WAIT:
+        return
+    if posts.get(tx, sightings.get(tx, sighting.duplicate_of).post_id).step in (Step.EXTRACTED, Step.MATCHED):
+        raise Later("the sighting that it repeats is not decided yet", seconds=2.0)
 
 
 def policy(bot: Bot) -> Policy:

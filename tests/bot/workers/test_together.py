@@ -138,6 +138,65 @@ def test_the_same_picture_in_two_hands_has_one_original(pair, together, gate, mi
         assert len(alerts.listing(tx, kind=MessageKind.ALERT)) == 1
 
 
+@pytest.fixture
+def twins(pair, microblog, photos):
+    """Two posts with one picture, matched and not yet decided, the later one known to repeat the earlier; (workers, rows)."""
+    numbers = [say(microblog, photos["a-street"]), say(microblog, photos["a-again"], "boris")]
+    read(pair[0])
+    rows = [row_of(pair[0], number) for number in numbers]
+    for row in rows:
+        run(pair[0], row, Step.STORED, Step.EXTRACTED)
+    return pair, rows
+
+
+def alerts_of(bot) -> list[str]:
+    with bot.store.read() as tx:
+        return [alert.state.value for alert in alerts.listing(tx, kind=MessageKind.ALERT)]
+
+
+def test_a_repeat_that_is_decided_first_waits_for_what_it_repeats(twins, clock) -> None:
+    """The quicker worker has the later post: it is put off, not held for a person; once the earlier one has called the official
+    it is silent."""
+    (one, two), (first, repeat) = twins
+    run(two, repeat, Step.MATCHED)
+    assert (step_of(two, repeat), alerts_of(two)) == (Step.MATCHED, [])
+    run(one, first, Step.MATCHED)
+    clock.forward(seconds=3)
+    run(two, repeat, Step.MATCHED)
+    assert (step_of(two, repeat), alerts_of(two)) == (Step.DECIDED, ["ready"])
+
+
+def test_a_repeat_does_not_wait_for_long(twins, clock) -> None:
+    """What it repeats stands still: after a minute its poster is answered and a person sees the alert; nothing is lost, and what
+    stood still then calls the official once."""
+    (one, two), (first, repeat) = twins
+    clock.forward(seconds=61)
+    run(two, repeat, Step.MATCHED)
+    assert (step_of(two, repeat), alerts_of(two)) == (Step.DECIDED, ["held"])
+    run(one, first, Step.MATCHED)
+    assert sorted(alerts_of(two)) == ["held", "ready"]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_one_picture_posted_twice_at_one_instant_calls_once(pair, together, microblog, photos, order: tuple[int, int]) -> None:
+    """Two workers take everything as it comes, each with its eye on another post: one alert, none held, two answers."""
+    numbers = [say(microblog, photos["a-street"]), say(microblog, photos["a-again"], "boris")]
+    read(pair[0])
+    rows = [row_of(pair[0], number) for number in numbers]
+
+    def work(bot, row: int) -> None:
+        for _ in range(200):
+            for step in ALL:
+                run(bot, row, step)
+            if step_of(bot, row) is Step.DECIDED:
+                return
+
+    together.at_once(*(lambda b=bot, r=rows[i]: work(b, r) for bot, i in zip(pair, order, strict=True)))
+    assert alerts_of(pair[0]) == ["ready"]
+    with pair[0].store.read() as tx:
+        assert len(alerts.listing(tx, kind=MessageKind.ANSWER)) == 2
+
+
 def step_of(bot, row: int) -> Step:
     with bot.store.read() as tx:
         return posts.get(tx, row).step
