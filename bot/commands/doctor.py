@@ -33,6 +33,8 @@ Level = Literal["ok", "note", "problem"]
 
 _MIN_FREE_BYTES = 1_000_000_000
 _MAX_SKEW = timedelta(minutes=2)
+_STANDS_IN_DATABASE = frozenset({"calibration", "search", "queue", "officials"})
+"""Parts that would each wait for a server that does not answer, and say the same once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +79,16 @@ def examine(config: Path) -> list[Finding]:
         ("photos", _photos),
         ("database", _database),
         ("models", _models),
+        ("calibration", _calibration),
         ("search", _search),
         ("queue", _queue),
         ("platforms", _platforms),
         ("officials", _officials),
     ):
-        findings += _guarded(part, check, loaded)
+        if part in _STANDS_IN_DATABASE and any(f.part == "database" and f.level == "problem" for f in findings):
+            findings.append(Finding(part, "note", "not looked at, for the database cannot be used"))
+        else:
+            findings += _guarded(part, check, loaded)
     return findings
 
 
@@ -155,9 +161,14 @@ def _database(loaded: Loaded) -> Iterator[Finding]:
 def _models(loaded: Loaded) -> Iterator[Finding]:
     engine = open_engine(loaded.settings)
     yield Finding("models", "ok", f"{engine.pack_id}: {engine.dimension}-d, files are whole ({engine.pack_sha256[:12]})")
+
+
+def _calibration(loaded: Loaded) -> Iterator[Finding]:
+    """Whether everyday scores are as the calibration says, and whether this pack has seen every photo."""
+    pack_sha256 = open_engine(loaded.settings).pack_sha256
     with reading(loaded) as tx:
-        verdict = drift.verdict(tx, engine.pack_sha256)
-        behind = faces.unscanned_count(tx, engine.pack_sha256)
+        verdict = drift.verdict(tx, pack_sha256)
+        behind = faces.unscanned_count(tx, pack_sha256)
     level: Level = "problem" if verdict.holds is False else "note" if verdict.holds is None else "ok"
     yield Finding("calibration", level, verdict.why, "suishoupai calibrate --help" if verdict.holds is False else "")
     if behind:

@@ -53,6 +53,7 @@ class Postgresql:
     """A database on a server. See :class:`store.dialect.base.Database`."""
 
     def __init__(self, url: URL) -> None:
+        _refuse_torn(url)
         if not url.database:
             raise StoreError("store.url: it names no database", mend="for example postgresql://USER@HOST/suishoupai")
         self.path: Path | None = None
@@ -135,6 +136,16 @@ class Postgresql:
             "a PostgreSQL database is not copied into a file by this program",
             mend="use pg_dump --format=custom, and copy the photo folder after it (docs/upgrade.md)",
         )
+
+
+def _refuse_torn(url: URL) -> None:
+    """Refuse a URL whose password was torn by an @ of its own: an error that names its host would tell the rest of it.
+
+    Raises:
+        StoreError: it was.
+    """
+    if "@" in (url.host or "") or "@" in (url.database or ""):
+        raise StoreError("store.url: there is an @ in its user or password", mend="write it as %40 there (/ is %2F, % is %25)")
 
 
 def _options(url: URL) -> str:

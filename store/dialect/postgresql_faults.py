@@ -50,6 +50,7 @@ _WORDS = (
     ("connection refused", ("no server answers there", "start it, or check the host and port in store.url")),
     ("no such file or directory", ("no server answers there", "start it, or check the host and port in store.url")),
     ("timeout", ("the server does not answer", "check the network, and the host and port in store.url")),
+    ("invalid response to ssl", ("what answers there is no PostgreSQL server", "check the host and port in store.url")),
     ("ssl", ("no encrypted connection can be made", "check sslmode in store.url and the server's certificate")),
 )
 _LOST = (

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import tempfile
+import threading
+import time
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,6 +56,8 @@ def test_a_second_bot_is_named_by_machine_and_process(store, clock):
         ("postgresql://user:hush@127.0.0.1:1/suishoupai", "no server answers there"),
         ("postgresql://user:hush@no-such-host.invalid/suishoupai", "name is not known"),
         ("postgresql:///suishoupai?host=/nowhere", "no server answers there"),
+        ("postgresql://user:half@hush@127.0.0.1:1/suishoupai", "there is an @ in its user or password"),
+        ("postgresql://user:half@hush/more@127.0.0.1:1/suishoupai", "there is an @ in its user or password"),
     ],
 )
 def test_a_server_that_is_not_there_is_a_clear_error(url, words, clock):
@@ -60,6 +65,31 @@ def test_a_server_that_is_not_there_is_a_clear_error(url, words, clock):
     with pytest.raises(StoreError, match=words) as caught:
         Store(url, clock).schema_state()
     assert caught.value.mend
+    assert "hush" not in str(caught.value) + caught.value.mend
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [(b"", "the server does not answer"), (b"HTTP/1.0 400 Bad Request\r\n\r\n", "no PostgreSQL server")],
+)
+def test_something_else_at_the_port_is_a_clear_error(answer, words, clock, monkeypatch):
+    """A proxy that accepts and says nothing costs its time limit; a web server is told from a PostgreSQL without encryption."""
+    monkeypatch.setattr(postgresql, "CONNECT_S", 2)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.sendall(answer)
+                connection.recv(100)
+                while connection.recv(100):
+                    pass
+
+        threading.Thread(target=serve, daemon=True).start()
+        began = time.monotonic()
+        with pytest.raises(StoreError, match=words) as caught:
+            Store(f"postgresql://user:hush@127.0.0.1:{listening.getsockname()[1]}/suishoupai", clock).schema_state()
+        assert time.monotonic() - began < 5
     assert "hush" not in str(caught.value) + caught.value.mend
 
 
@@ -280,9 +310,7 @@ def test_values_never_stand_in_an_error(of_victim):
 def test_an_odd_value_from_outside_is_stored_as_on_sqlite(store, stream, make_post):
     """A language tag of eighty signs does not keep its page from being stored."""
     with store.write() as tx:
-        posts.save_page(
-            tx, stream, [make_post(lang="x" * 80)], now=tx.now, silent=lambda post: False, cursor=None, chain=None
-        )
+        posts.save_page(tx, stream, [make_post(lang="x" * 80)], now=tx.now, silent=lambda post: False, cursor=None, chain=None)
         assert posts.get(tx, 1).post.lang == "x" * 80
 
 

@@ -67,6 +67,17 @@ def test_doctor_says_which_database_and_how_busy(run, database_url) -> None:
     assert all(word in words for word in ("PostgreSQL 1", "connections", "pool", "pgvector"))
 
 
+def test_doctor_waits_for_an_absent_server_once(run) -> None:
+    """One finding with its remedy; what stands in the database is named as not looked at, and does not say the same again."""
+    found = json.loads(run("postgresql://bot:hush@127.0.0.1:1/suishoupai", "doctor", "--json").out)
+    refused = [f for f in found if "no server answers there" in f["words"]]
+    assert [(f["part"], f["level"]) for f in refused] == [("database", "problem")]
+    assert refused[0]["mend"]
+    unseen = {f["part"] for f in found if "not looked at" in f["words"]}
+    assert unseen == {"calibration", "search", "queue", "officials"}
+    assert "hush" not in json.dumps(found)
+
+
 @pytest.mark.only_on("postgresql", why="moves to a server")
 def test_store_copy_moves_an_installation(run, database, fresh_database, tmp_path: Path) -> None:
     """A new SQLite installation is copied to an empty database; both then say the same, and its key is the same."""
