@@ -78,21 +78,31 @@ def compare(results: list[Result], path: Path) -> int:
     """Hold ratios against an earlier run's and print what moved beyond the tolerance. 1 where a ratio fell to half of what it was
     (or doubled, where lower is better), or is not there any more; 0 otherwise, also where one became twice as good."""
     measured = {(result.name, figure.name): figure for result in results for figure in result.figures if figure.ratio}
-    asked = {result.name for result in results}
-    worse = False
+    asked = {result.name: result for result in results}
+    held, worse = 0, 0
     for (bench, name), old in _kept_ratios(path).items():
         if bench not in asked:
             continue
+        held += 1
         figure = measured.get((bench, name))
         if figure is None or figure.ratio is None:
-            err.print(f"worse: {bench}: {name}: not measured any more, was {old:.2f}", markup=False, style="red")
-            worse = True
+            why = f" ({'; '.join(skipped)})" if (skipped := asked[bench].skipped) else ""
+            err.print(f"worse: {bench}: {name}: not measured any more, was {old:.2f}{why}", markup=False, style="red")
+            worse += 1
             continue
         change = figure.ratio / old if figure.better == "higher" else old / figure.ratio
         if not TOLERANCE <= change <= 1 / TOLERANCE:
             word, style = ("worse", "red") if change < 1 else ("better", "green")
             err.print(f"{word}: {bench}: {name}: {figure.ratio:.2f}, was {old:.2f}", markup=False, style=style)
-            worse = worse or change < 1
+            worse += change < 1
+    others = sorted({bench for bench, _ in _kept_ratios(path)} - set(asked))
+    err.print(
+        f"{held} ratio(s) held against {path.name}, {worse} worse: a ratio is worse where it fell to half of what it was"
+        " (doubled, where lower is better), or is not measured any more",
+        markup=False,
+    )
+    if others:
+        err.print(f"not held, for they were not asked for: {', '.join(others)}", markup=False)
     return 1 if worse else 0
 
 

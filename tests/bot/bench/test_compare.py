@@ -34,11 +34,21 @@ def kept(tmp_path: Path) -> Path:
     ],
 )
 def test_what_moved_is_printed_and_what_got_worse_fails(kept: Path, capsys, ratios, code: int, word: str) -> None:
-    """Within the tolerance nothing is said; beyond it each ratio is named; only a fall, or a loss, is a regression. A bench that
-    was not run is not held against anything."""
+    """Within the tolerance no ratio is named; beyond it each is; only a fall, or a loss, is a regression. A bench not run is
+    held against nothing, and said to be so."""
     assert compare([result(**ratios)], kept) == code
-    told = capsys.readouterr().err
-    assert (word in told) if word else told == ""
+    told = " ".join(capsys.readouterr().err.split())
+    assert word in told
+    assert f"2 ratio(s) held against ratios.json, {code} worse" in told
+    assert ("made:" in told) == bool(word)
+    assert "not held, for they were not asked for: other" in told
+
+
+def test_a_bench_that_cannot_run_says_why_its_ratios_are_missing(kept: Path, capsys) -> None:
+    """Nobody measured it, so it counts; the reason (a package that is not installed) stands beside it."""
+    assert compare([Result("made", (), ("no server here",))], kept) == 1
+    told = " ".join(capsys.readouterr().err.split())
+    assert "worse: made: speed: not measured any more, was 1.00 (no server here)" in told
 
 
 def test_the_kept_ratios_are_of_benches_that_there_are() -> None:
