@@ -20,6 +20,7 @@ from matcher.gallery import Gallery, Group, Vectors, numbers, templates
 from matcher.index import halved
 from matcher.quality import age_weight, template_weight
 from store import cases, gallery, gallery_blocks
+from store.errors import StoreError
 from store.gallery import GalleryFaces
 from store.session import Store, Tx
 from store.vectors import PgvectorIndex
@@ -69,6 +70,8 @@ class FaceBook:
         self._gallery: Gallery | None = None
         self._share = shared
         self._shared: PgvectorIndex | None = None
+        self.building: threading.Thread | None = None
+        """Builds the HNSW index, where one is asked for, and measures its recall; until it stands, searches are exact."""
         self._seq = 0
         self._stale: Counter[int] = Counter()
         self._lock = threading.Lock()
@@ -150,8 +153,9 @@ class FaceBook:
             index, count = self._opened_share(), len(self.gallery)
             index.bring_up(self._worked_out)
             self.gallery.note([])
-            if recall := index.measure_recall():
-                log.info("approximate search", recall=round(recall.share, 3), probes=recall.probes)
+            if index.approximate:
+                self.building = threading.Thread(target=_build_graph, args=(index,), name="hnsw", daemon=True)
+                self.building.start()
             self._seq = seq
             return len(self.gallery) - count
         seq, changed = cases.changed_since(tx, self._seq)
@@ -239,3 +243,15 @@ def group_of(birth_on: date | None, missing_on: date | None, taken_on: Iterable[
     if birth_on is None or not days:
         return Group.of_age(None)
     return Group.of_age((min(days) - birth_on).days / 365.25)
+
+
+def _build_graph(index: PgvectorIndex) -> None:
+    try:
+        recall = index.measure_recall() if index.build_graph() else None
+    except StoreError as error:
+        log.error(
+            "the HNSW index could not be built: searches stay exact until the next start", error=str(error), mend=error.mend
+        )
+        return
+    if recall is not None:
+        log.info("approximate search", recall=round(recall.share, 3), probes=recall.probes)

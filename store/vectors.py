@@ -24,6 +24,7 @@ from sqlalchemy import text
 from store import cases
 from store.errors import StoreError
 from store.session import Store, Tx
+from store.vector_graph import build_beside
 
 Ids = NDArray[np.int64]
 Rows = NDArray[np.float32]
@@ -70,8 +71,7 @@ class PgvectorIndex:
         self._table = f"gallery_vectors_{hashlib.sha256(pack_sha256.encode()).hexdigest()[:12]}"
 
     def open(self) -> None:
-        """Make the tables (and, where asked for, the HNSW index) if they are not there. Over a table that holds a million cases
-        already the index takes minutes, in which nobody else writes.
+        """Make the tables if they are not there.
 
         Raises:
             StoreError: the database has no pgvector, or one that is too old; ``mend`` has the command that adds it.
@@ -83,13 +83,32 @@ class PgvectorIndex:
             with self._store.write("gallery.tables") as tx:
                 for statement in self._made():
                     tx.connection.exec_driver_sql(statement)
-        if self._ef_search is not None:
-            with self._store.write("gallery.hnsw") as tx:
-                name = f"ix_{self._table}_hnsw"
-                tx.connection.exec_driver_sql(f"SET LOCAL maintenance_work_mem = '{self._graph_mb(tx)}MB'")
-                tx.connection.exec_driver_sql(
-                    f"CREATE INDEX IF NOT EXISTS {name} ON {self._table} USING hnsw (vector halfvec_ip_ops)"
-                )
+
+    @property
+    def approximate(self) -> bool:
+        """Whether an HNSW index is asked for (see :meth:`build_graph`)."""
+        return self._ef_search is not None
+
+    def build_graph(self) -> bool:
+        """Build the HNSW index where it is not there yet: minutes over a million cases, beside everybody's reading and writing.
+        Until it stands, searches are exact. False where another process is building it.
+
+        PostgreSQL waits, at the end, for every transaction that began before: never call this within one.
+
+        Raises:
+            StoreError: it cannot be built; what was begun is removed by the next call.
+        """
+        with self._store.read() as tx:
+            megabytes = self._graph_mb(tx)
+        return build_beside(self._store.server_url, self._table, self._graph, megabytes)
+
+    @property
+    def _graph(self) -> str:
+        return f"ix_{self._table}_hnsw"
+
+    def _graph_stands(self, tx: Tx) -> bool:
+        query = text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)")
+        return bool(tx.connection.execute(query, {"name": self._graph}).scalar())
 
     def _graph_mb(self, tx: Tx) -> int:
         """Megabytes in which pgvector can build the graph: once it outgrows this memory, each further case is written to the
@@ -150,10 +169,11 @@ class PgvectorIndex:
 
     def measure_recall(self, probes: int = 50, k: int = 10) -> Recall | None:
         """Hold the HNSW search against the exact one, over cases turned to a cosine of about 0.6, and keep the result for
-        ``doctor``. None without a case, or where the search is exact anyway."""
+        ``doctor``. None without a case, or where the search is exact anyway (so far)."""
         _, ids = self.members(probes)
-        if self._ef_search is None or not len(ids):
-            return None
+        with self._store.read() as tx:
+            if self._ef_search is None or not len(ids) or not self._graph_stands(tx):
+                return None
         _, rows, _ = self.fetch(ids.tolist())
         noise = np.random.default_rng(0).standard_normal(rows.shape, dtype=np.float32)
         turned = rows + 1.3 * noise / np.linalg.norm(noise, axis=1, keepdims=True)
@@ -191,6 +211,7 @@ class PgvectorIndex:
         if not k:
             return np.empty((len(probes), 0), np.int64), np.empty((len(probes), 0), np.float32)
         with self._store.read() as tx:  # one unchanging state, so every probe finds as many
+            ef_search = ef_search if ef_search is not None and self._graph_stands(tx) else None
             for setting in _settings(ef_search):
                 tx.connection.exec_driver_sql(f"SET LOCAL {setting}")
             found = [self._of_probe(tx, probe, k, exact=ef_search is None) for probe in probes]

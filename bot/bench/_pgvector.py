@@ -91,7 +91,7 @@ def _approximate(store: Store, name: str, vectors: NDArray[np.float32], label: s
     """HNSW over the same table, as an operator may opt in to it: its recall as the bot measures it at its start."""
     index = PgvectorIndex(store, name, vectors.shape[1], lot, _EF)
     began = time.perf_counter()
-    index.open()
+    index.build_graph()
     built_s = time.perf_counter() - began
     one = median(_seconds(partial(index.search, vectors[:1], TOP)))
     recall = index.measure_recall()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -174,7 +176,7 @@ def test_permission_taken_back_drops_what_lies_unsealed(store):
 def test_an_approximate_search_says_what_it_misses(store):
     """HNSW is built where asked for, its answers carry exact scores, and its recall is measured at start and kept for doctor."""
     settings = ALLOWED.model_copy(update={"approximate_ef": 400})
-    synced(book_of(store, settings), store)
+    synced(book_of(store, settings), store).building.join(30)
     with store.read() as tx:
         plan = "SELECT indexdef FROM pg_indexes WHERE indexdef LIKE '%%hnsw%%'"
         assert tx.connection.exec_driver_sql(plan).scalar() is not None
@@ -186,3 +188,70 @@ def test_an_approximate_search_says_what_it_misses(store):
     exact, near = (synced(book_of(store, wanted), store).gallery.search(probe, 5) for wanted in (MEMORY, settings))
     assert near.case_ids.tolist() == exact.case_ids.tolist()
     assert near.scores.tolist() == exact.scores.tolist()
+
+
+@on_postgresql
+def test_a_graph_is_built_while_others_write_and_search(store):
+    """The build waits here for an older reader; meanwhile another write goes on at once, cases come in and are found, exactly;
+    whoever starts meanwhile does not wait. Afterwards the index stands, and nothing is measured before."""
+    settings = ALLOWED.model_copy(update={"approximate_ef": 400})
+    index = search_index.opener(settings, store, PACK)(16)
+    index.open()
+    index.put(range(1, COUNT + 1), units(COUNT), [0] * COUNT)
+    built = []
+    with store.read() as old:
+        old.connection.exec_driver_sql("SELECT 1")
+        building = threading.Thread(target=lambda: built.append(index.build_graph()))
+        building.start()
+        unfinished = "SELECT count(*) FROM pg_stat_progress_create_index"
+        until(lambda: asked(store, unfinished) == 1)
+        began = time.monotonic()
+        with store.write() as tx:
+            tx.connection.exec_driver_sql("UPDATE cases SET name = 'x' WHERE id = 1")
+        index.put([7], units(1, seed=9), [0])
+        assert time.monotonic() - began < 5
+        assert index.search(units(1, seed=9), 1)[0].tolist() == [[7]]
+        assert index.measure_recall() is None
+        assert index.build_graph() is False
+        assert building.is_alive()
+    building.join(30)
+    assert built == [True]
+    assert index.measure_recall().share == 1.0
+
+
+@on_postgresql
+def test_a_graph_that_was_cut_short_is_built_anew(store):
+    """The server ended the build: an error, no index that anybody searches; the next call removes the rest and builds it."""
+    index = search_index.opener(ALLOWED.model_copy(update={"approximate_ef": 400}), store, PACK)(16)
+    index.open()
+    index.put(range(1, COUNT + 1), units(COUNT), [0] * COUNT)
+    failed = []
+
+    def build() -> None:
+        with pytest.raises(StoreError):
+            index.build_graph()
+        failed.append(True)
+
+    with store.read() as old:
+        old.connection.exec_driver_sql("SELECT 1")
+        building = threading.Thread(target=build)
+        building.start()
+        until(lambda: asked(store, "SELECT count(*) FROM pg_index WHERE NOT indisvalid") == 1)
+        asked(store, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'suishoupai index'")
+        building.join(30)
+    assert failed == [True]
+    assert index.build_graph() is True
+    assert asked(store, "SELECT count(*) FROM pg_index WHERE NOT indisvalid") == 0
+    assert index.measure_recall().share == 1.0
+
+
+def asked(store: Store, query: str) -> object:
+    with store.read() as tx:
+        return tx.connection.exec_driver_sql(query).scalar()
+
+
+def until(true) -> None:
+    end = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
