@@ -177,9 +177,9 @@ def store_directory(tx: Tx, report: ImportReport) -> None:
 
 
 def _waves(plan: list[scene.ScenePost]) -> list[list[scene.ScenePost]]:
-    """Posts in the order of life: those that refer to earlier ones come after the bot has seen these. Workers decide side by
-    side: of two posts with one photo at one moment the second may be held for a person, where the scene expects silence."""
-    later = ("w-repost", "w-stop", "w-again")
+    """Posts in the order of life: those that refer to earlier ones come after the bot has seen these. A photo that comes twice at
+    one moment needs no order: the repeat waits for the first, also between workers."""
+    later = ("w-repost", "w-stop")
     last = ("w-silence",)
     return [
         [p for p in plan if p.key not in (*later, *last)],
