@@ -135,15 +135,14 @@ class Site:
             desk = casework.Desk(bot.store, bot.files, bot.decoder, bot.faces)
             given = casework.CasePhotoInput("case.jpg", photo(CHILD, self._photos))
             case = casework.register(desk, CaseFields(name="Chaos case", police_report_number="C-1"), [given], by="clerk")
+            handles = {name: "示例罗湖公安" if name == "weibo" else "demo_luohu" for name in bot.seats}
+            known = {name: seat.platform.account(handles[name]) for name, seat in bot.seats.items()}
             with bot.store.write() as tx:
                 cases.verify(tx, case.ref, by="second person", report_number="C-1")
-                agency = officials.upsert_agency(
-                    tx, name="示例罗湖分局", adcode="440303", level="county", type=AgencyType.POLICE
-                )
-                for seat in bot.seats.values():
-                    known = seat.platform.account("示例罗湖公安" if seat.name == "weibo" else "demo_luohu")
-                    assert known is not None
-                    account = officials.NewAccount(seat.name, known.id, known.handle, verified=True, checked_on=tx.now.date())
+                agency = officials.upsert_agency(tx, name="示例罗湖分局", adcode="440303", level="county", type=AgencyType.POLICE)
+                for name, found in known.items():
+                    assert found is not None
+                    account = officials.NewAccount(name, found.id, found.handle, verified=True, checked_on=tx.now.date())
                     officials.upsert_account(tx, agency, account)
             run_round(bot)
 
