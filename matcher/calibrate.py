@@ -1,6 +1,6 @@
 """What a score means: how often strangers reach it, in a gallery of this size. Nothing else ever interprets a cosine.
 
-The fact behind it: at the customary threshold of the default engine (0.363), 0.04% of pairs of different white adults pass as
+The fact behind it: at the customary threshold of SFace (0.363), 0.04% of pairs of different white adults pass as
 one person, and 35.6% of pairs of different Asian children of 3 to 12 years. So bands are not cosines. They are set by what
 people can bear (one false alert in so many photos; so many false candidates a day) and translated to thresholds here.
 

@@ -1,6 +1,6 @@
 """The registered faces, held in memory for search: one template a case, exact search, changed without a rebuild.
 
-A template is the weighted mean of a case's face vectors, brought back to unit length. Measured with the default engine: the
+A template is the weighted mean of a case's face vectors, brought back to unit length. Measured with SFace: the
 mean of 1, 2, 3 photos of a child brings rank 1 from 62% to 74% to 78%, so one template a case is both the smallest and the
 best representation. Where the templates lie and how they are searched is the index's business (:mod:`matcher.index`).
 """

@@ -21,8 +21,8 @@ from pathlib import Path
 
 from store.errors import BadInput, EngineError
 
-DEFAULT_PACK = "yunet_sface"
-BUILT_IN = {name: f"matcher.engines.{name}_build" for name in (DEFAULT_PACK, "yunet_lightcnn")}
+DEFAULT_PACK = "yunet_lightcnn"
+BUILT_IN = {name: f"matcher.engines.{name}_build" for name in (DEFAULT_PACK, "yunet_sface")}
 """The packs that are built here from files that pinned wheels carry, free for any use, and the modules that build them."""
 _RECORD = "installed.json"
 _MANIFEST = "manifest.json"
@@ -165,7 +165,7 @@ def check(directory: Path) -> Pack:
         EngineError: the pack is missing, incomplete, or a file was changed since.
     """
     pack = _pack(directory)
-    mend = "remove the folder; suishoupai models check builds the default pack anew, models install PATH brings another back"
+    mend = "remove the folder; suishoupai models check builds a built-in pack anew, models install PATH brings another back"
     _verify_manifest(directory)
     if pack_sha256(directory) != pack.sha256:
         raise EngineError(f"model pack {directory}: its files are not the ones that were installed (SHA-256 differs)", mend=mend)

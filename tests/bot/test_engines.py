@@ -109,7 +109,7 @@ def test_two_engines_must_agree_before_anyone_is_called(
     ``twin`` is a pack without a calibration of its own: whatever it scores, it never says high.
     """
     if second == "twin" and not (models_dir / "twin").exists():
-        shutil.copytree(models_dir / "yunet_sface", models_dir / "twin")
+        shutil.copytree(models_dir / "yunet_lightcnn", models_dir / "twin")
     monkeypatch.undo()
     path = settings_file(microblog, {"models": {"agree_with": second}})
     with tools.opened(load_settings(path, environ=tools.environment(microblog))) as bot:

@@ -26,7 +26,7 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def engine(models_dir: Path) -> Engine:
     """The default engine with the default pack."""
-    return load("insightface_pack")(EngineSettings(packs.find(models_dir, "yunet_sface")))
+    return load("insightface_pack")(EngineSettings(packs.find(models_dir, packs.DEFAULT_PACK)))
 
 
 @pytest.fixture(scope="session")

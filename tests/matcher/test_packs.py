@@ -26,31 +26,32 @@ def plain_pack(models_dir: Path, tmp_path: Path) -> Path:
     """A directory with two onnx files and neither manifest nor record, as the older packs are published."""
     source = tmp_path / "plain_l"
     source.mkdir()
-    for path in (models_dir / "yunet_sface").glob("*.onnx"):
+    for path in (models_dir / packs.DEFAULT_PACK).glob("*.onnx"):
         shutil.copyfile(path, source / path.name)
     return source
 
 
 def test_default_pack_is_byte_identical_wherever_it_is_built(models_dir: Path, tmp_path: Path) -> None:
     """Building the default pack twice gives the same hash, so vectors of two machines can be compared."""
-    first, second = packs.check(packs.find(models_dir, "yunet_sface")), packs.check(packs.ensure_default(tmp_path))
+    first, second = packs.check(packs.find(models_dir, packs.DEFAULT_PACK)), packs.check(packs.ensure_default(tmp_path))
     assert first.sha256 == second.sha256
     assert first.built_in
-    assert "Apache" in first.licence
+    assert "Alfred Xiang Wu" in first.licence
 
 
-def test_the_second_built_in_pack_tells_people_apart(tmp_path: Path, group_photo: Image) -> None:
-    """LightCNN is built on demand, with no licence to accept, and finds the six of a photo different and each like itself."""
-    pack = packs.check(packs.find(tmp_path, "yunet_lightcnn"))
+@pytest.mark.parametrize(("name", "dimension", "licence"), [("yunet_lightcnn", 256, "MIT"), ("yunet_sface", 128, "Apache")])
+def test_built_in_packs_tell_people_apart(tmp_path: Path, group_photo: Image, name: str, dimension: int, licence: str) -> None:
+    """Either is built on demand, with no licence to accept, and finds the six of a photo different and each like itself."""
+    pack = packs.check(packs.find(tmp_path, name))
     assert pack.built_in
-    assert "Alfred Xiang Wu" in pack.licence
+    assert licence in pack.licence
     engine = load("insightface_pack")(EngineSettings(pack.path))
-    assert engine.dimension == 256
+    assert engine.dimension == dimension
     faces = np.stack([face.vector for face in engine.faces(group_photo)])
     smaller = np.stack([face.vector for face in engine.faces(np.ascontiguousarray(group_photo[::2, ::2]))])
     assert (faces @ smaller.T).max(axis=1).min() > 0.6
     assert (faces @ faces.T)[~np.eye(6, dtype=bool)].max() < 0.4
-    assert calibrate.calibration("yunet_lightcnn", 12, calibrate.BandTargets()).high < 1
+    assert calibrate.calibration(name, 12, calibrate.BandTargets()).high < 1
 
 
 def test_a_checkpoint_can_hold_numbers_and_nothing_else() -> None:
@@ -67,8 +68,8 @@ def test_building_at_once_in_many_threads_leaves_one_whole_pack(tmp_path: Path) 
     with ThreadPoolExecutor(4) as pool:
         paths = set(pool.map(lambda _: packs.ensure_default(tmp_path), range(4)))
     assert len(paths) == 1
-    assert packs.check(paths.pop()).name == "yunet_sface"
-    assert [path.name for path in tmp_path.iterdir()] == ["yunet_sface"]
+    assert packs.check(paths.pop()).name == packs.DEFAULT_PACK
+    assert [path.name for path in tmp_path.iterdir()] == [packs.DEFAULT_PACK]
 
 
 def test_a_changed_wheel_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +92,7 @@ def test_a_missing_wheel_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.parametrize("name", ["det_yunet.onnx", "manifest.json"])
 def test_a_tampered_file_is_found(models_dir: Path, tmp_path: Path, name: str) -> None:
     """One changed byte in a model or in the manifest makes the pack unusable, with the way out."""
-    pack = shutil.copytree(models_dir / "yunet_sface", tmp_path / "yunet_sface")
+    pack = shutil.copytree(models_dir / packs.DEFAULT_PACK, tmp_path / packs.DEFAULT_PACK)
     content = bytearray((pack / name).read_bytes())
     content[len(content) // 2] ^= 1
     (pack / name).write_bytes(content)
@@ -102,8 +103,8 @@ def test_a_tampered_file_is_found(models_dir: Path, tmp_path: Path, name: str) -
 
 def test_a_file_added_to_a_pack_is_found(models_dir: Path, tmp_path: Path) -> None:
     """A model file that was not installed with the pack is tampering too."""
-    pack = shutil.copytree(models_dir / "yunet_sface", tmp_path / "yunet_sface")
-    shutil.copyfile(pack / "rec_sface.onnx", pack / "a_better_one.onnx")
+    pack = shutil.copytree(models_dir / packs.DEFAULT_PACK, tmp_path / packs.DEFAULT_PACK)
+    shutil.copyfile(pack / "rec_lightcnn.onnx", pack / "a_better_one.onnx")
     with pytest.raises(EngineError, match="not the ones that were installed"):
         packs.check(pack)
 
@@ -168,7 +169,7 @@ def test_a_broken_manifest_is_refused(plain_pack: Path, tmp_path: Path) -> None:
 
 def test_an_unknown_pack_lists_those_there_are(models_dir: Path) -> None:
     """Asking for a pack that is not installed names the installed ones and never downloads."""
-    with pytest.raises(EngineError, match=r"buffalo_l.*installed: yunet_sface") as caught:
+    with pytest.raises(EngineError, match=r"buffalo_l.*installed: yunet_lightcnn") as caught:
         packs.find(models_dir, "buffalo_l")
     assert "models install" in caught.value.mend
 

@@ -52,10 +52,10 @@ def test_a_pack_that_cannot_be_opened_is_not_installed(call, config: Path, tmp_p
     model are code 6 with the reason, and nothing stays behind."""
     call("models", "list")
     pack = tmp_path / "broken"
-    shutil.copytree(config.parent / "models" / "yunet_sface", pack)
+    shutil.copytree(config.parent / "models" / "yunet_lightcnn", pack)
     for name in ("manifest.json", "installed.json"):
         (pack / name).unlink()
-    recogniser = pack / "rec_sface.onnx"
+    recogniser = pack / "rec_lightcnn.onnx"
     if wrong == "cut short":
         recogniser.write_bytes(recogniser.read_bytes()[:20_000])
     else:
@@ -93,8 +93,8 @@ def faces_folder(tmp_path: Path) -> Path:
 def test_models_list_and_check(call) -> None:  # type: ignore[no-untyped-def]
     """The default pack is there without a download, in use, and whole."""
     listed = json.loads(call("models", "list", "--json").out)
-    assert [row["name"] for row in listed if row["in_use"]] == ["yunet_sface"]
-    assert json.loads(call("models", "check", "yunet_sface", "--json").out)[0]["state"] == "whole"
+    assert [row["name"] for row in listed if row["in_use"]] == ["yunet_lightcnn"]
+    assert json.loads(call("models", "check", "yunet_lightcnn", "--json").out)[0]["state"] == "whole"
 
 
 def test_models_install_asks_for_the_licence(call, config: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -102,7 +102,7 @@ def test_models_install_asks_for_the_licence(call, config: Path, tmp_path: Path)
     call("models", "list")
     source = tmp_path / "other_pack"
     source.mkdir()
-    for path in (config.parent / "models" / "yunet_sface").glob("*.onnx"):
+    for path in (config.parent / "models" / "yunet_lightcnn").glob("*.onnx"):
         (source / path.name).write_bytes(path.read_bytes())
     refused = call("models", "install", source, answer="n\n")
     assert (refused.code, "NON-COMMERCIAL" in refused.out) == (1, True)
