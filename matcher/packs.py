@@ -83,6 +83,12 @@ def ensure_default(models_dir: Path) -> Path:
     return ensure(models_dir, DEFAULT_PACK)
 
 
+def ensure_built_in(models_dir: Path) -> None:
+    """Build those of the built-in packs that are not there yet; see :func:`ensure`."""
+    for name in BUILT_IN:
+        ensure(models_dir, name)
+
+
 def ensure(models_dir: Path, name: str) -> Path:
     """The directory of the built-in pack ``name``, built now (0.3 s) if it is not there yet.
 

@@ -38,7 +38,7 @@ app = typer.Typer(no_args_is_help=True, help="Face model packs: which are there,
 def list_(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
     """Show the installed packs and which one is in use."""
     settings = load_settings(config).settings.models
-    packs.ensure_default(settings.dir)
+    packs.ensure_built_in(settings.dir)
     rows = [_row(pack, settings.pack) for pack in packs.installed(settings.dir)]
     if as_json:
         emit_json(rows)
@@ -93,7 +93,7 @@ def check(
 ) -> None:
     """Compare every file of the installed packs with what was installed. Exit code 6 if one differs."""
     settings = load_settings(config).settings.models
-    packs.ensure_default(settings.dir)
+    packs.ensure_built_in(settings.dir)
     names = [name] if name else [pack.name for pack in packs.installed(settings.dir)]
     results: list[dict[str, str]] = []
     errors: list[EngineError] = []

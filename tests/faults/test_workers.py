@@ -75,10 +75,9 @@ def test_rounds_of_chaos_with_three_workers_lose_nothing_and_repeat_nothing(serv
 def test_a_post_that_ends_every_worker_is_set_aside_and_the_others_go_on(server, tmp_path: Path) -> None:
     """A poisoned photo kills whoever looks at it: after a bounded number of workers its post is failed, with the reason."""
     with Poisoned(tmp_path / "site", 6, server) as site:
-        feed = ((Side.WEIBO, Feed.STRANGER), (Side.X, Feed.MATCH))
-        for _ in range(2):
-            site.round(Round(feed, (), "", 12.0, terminate=False, touch_case=False))
-            feed = ()
+        # The other post comes after the first death: both deaths might find it in the same hands.
+        for feed in ((Side.WEIBO, Feed.STRANGER), (Side.X, Feed.MATCH)):
+            site.round(Round((feed,), (), "", 12.0, terminate=False, touch_case=False))
         site.settle()
         store = open_store(site._loaded())
         with store.read() as tx:

@@ -39,8 +39,12 @@ def test_default_pack_is_byte_identical_wherever_it_is_built(models_dir: Path, t
     assert "Alfred Xiang Wu" in first.licence
 
 
-@pytest.mark.parametrize(("name", "dimension", "licence"), [("yunet_lightcnn", 256, "MIT"), ("yunet_sface", 128, "Apache")])
-def test_built_in_packs_tell_people_apart(tmp_path: Path, group_photo: Image, name: str, dimension: int, licence: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "dimension", "licence", "least"), [("yunet_lightcnn", 256, "MIT", 0.6), ("yunet_sface", 128, "Apache", 0.45)]
+)
+def test_built_in_packs_tell_people_apart(
+    tmp_path: Path, group_photo: Image, name: str, dimension: int, licence: str, least: float
+) -> None:
     """Either is built on demand, with no licence to accept, and finds the six of a photo different and each like itself."""
     pack = packs.check(packs.find(tmp_path, name))
     assert pack.built_in
@@ -49,7 +53,7 @@ def test_built_in_packs_tell_people_apart(tmp_path: Path, group_photo: Image, na
     assert engine.dimension == dimension
     faces = np.stack([face.vector for face in engine.faces(group_photo)])
     smaller = np.stack([face.vector for face in engine.faces(np.ascontiguousarray(group_photo[::2, ::2]))])
-    assert (faces @ smaller.T).max(axis=1).min() > 0.6
+    assert (faces @ smaller.T).max(axis=1).min() > least
     assert (faces @ faces.T)[~np.eye(6, dtype=bool)].max() < 0.4
     assert calibrate.calibration(name, 12, calibrate.BandTargets()).high < 1
 

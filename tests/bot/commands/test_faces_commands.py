@@ -91,10 +91,10 @@ def faces_folder(tmp_path: Path) -> Path:
 
 
 def test_models_list_and_check(call) -> None:  # type: ignore[no-untyped-def]
-    """The default pack is there without a download, in use, and whole."""
+    """The built-in packs are there without a download and whole, the default one in use."""
     listed = json.loads(call("models", "list", "--json").out)
-    assert [row["name"] for row in listed if row["in_use"]] == ["yunet_lightcnn"]
-    assert json.loads(call("models", "check", "yunet_lightcnn", "--json").out)[0]["state"] == "whole"
+    assert {row["name"]: row["in_use"] for row in listed} == {"yunet_lightcnn": True, "yunet_sface": False}
+    assert [row["state"] for row in json.loads(call("models", "check", "--json").out)] == ["whole", "whole"]
 
 
 def test_models_install_asks_for_the_licence(call, config: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

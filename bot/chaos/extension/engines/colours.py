@@ -11,7 +11,6 @@ import hashlib
 import numpy as np
 
 from matcher.engines.base import DetectedFace, EngineSettings, Image, Vector
-from matcher.packs import DEFAULT_PACK
 from store.model import Box, FaceQuality
 
 PEOPLE = 12
@@ -27,8 +26,8 @@ def open_engine(settings: EngineSettings) -> Colours:
 class Colours:
     """See :class:`matcher.engines.base.Engine`."""
 
-    # The default pack's name: a pack without a calibration of its own never reaches the high band, and alerts are wanted here.
-    pack_id = DEFAULT_PACK
+    # A built-in pack's name: one without a calibration of its own never reaches the high band, and alerts are wanted here.
+    pack_id = "yunet_sface"
     pack_sha256 = hashlib.sha256(b"chaos-colours/1").hexdigest()
     dimension = _DIMENSION
 
