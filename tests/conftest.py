@@ -219,14 +219,15 @@ def photos() -> dict[str, DemoPhoto]:
 
 @pytest.fixture(scope="session")
 def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the default model pack is built once."""
+    """A folder in which model packs are built once."""
     return tmp_path_factory.mktemp("models")
 
 
 @pytest.fixture(scope="session")
 def engine_and_decoder(models_dir: Path) -> Iterator[tuple[Engine, Decoder]]:
-    """The default engine and one decoder, opened once: neither keeps anything of what it has seen."""
-    engine = open_engine(EngineSettings(packs.ensure_default(models_dir)))
+    """An engine (with the quicker of the built-in packs: most tests ask what follows a match) and one decoder, opened once: neither
+    keeps anything of what it has seen."""
+    engine = open_engine(EngineSettings(packs.ensure(models_dir, "yunet_sface")))
     with Decoder() as decoder:
         yield engine, decoder
 
@@ -295,7 +296,7 @@ def settings_file(tmp_path: Path, models_dir: Path, bot_database: Callable[[Path
         values = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8").replace("8765", str(server.port)))
         path = (folder or tmp_path) / "config.yaml"
         values["store"]["url"] = bot_database(path.parent)
-        values["models"]["dir"] = str(models_dir)
+        values["models"] |= {"dir": str(models_dir), "pack": "yunet_sface"}
         values["platforms"]["weibo"]["indexing_delay_s"] = 0
         values["log"] = {"level": "error"}
         _merge(values, changes or {})

@@ -91,7 +91,7 @@ def test_a_change_of_engine_embeds_the_past_anew_and_finds_the_same(
 
 
 @pytest.mark.parametrize(
-    ("second", "band", "says"), [("yunet_sface", Band.HIGH, "agrees"), ("twin", Band.REVIEW, "does not agree")]
+    ("second", "band", "says"), [("yunet_lightcnn", Band.HIGH, "agrees"), ("twin", Band.REVIEW, "does not agree")]
 )
 def test_two_engines_must_agree_before_anyone_is_called(
     tools: SimpleNamespace,
@@ -109,7 +109,7 @@ def test_two_engines_must_agree_before_anyone_is_called(
     ``twin`` is a pack without a calibration of its own: whatever it scores, it never says high.
     """
     if second == "twin" and not (models_dir / "twin").exists():
-        shutil.copytree(models_dir / "yunet_lightcnn", models_dir / "twin")
+        shutil.copytree(models_dir / "yunet_sface", models_dir / "twin")
     monkeypatch.undo()
     path = settings_file(microblog, {"models": {"agree_with": second}})
     with tools.opened(load_settings(path, environ=tools.environment(microblog))) as bot:

@@ -204,7 +204,7 @@ def test_a_worker_that_decides_or_sends_opens_no_engine(shared_settings, shared_
 
     monkeypatch.setattr("bot.wiring.open_engine", refuse)
     with open_worker(shared_settings, ("poll", "decide", "deliver"), clock) as bot:
-        assert bot.faces.pack.id == "yunet_lightcnn"
+        assert bot.faces.pack.id == "yunet_sface"
         with bot.store.read() as tx:
             assert faces_of_photo(tx, 1, bot.faces.pack.sha256) == ()
         with pytest.raises(AssertionError):
