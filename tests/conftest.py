@@ -225,8 +225,8 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def engine_and_decoder(models_dir: Path) -> Iterator[tuple[Engine, Decoder]]:
-    """An engine (with the quicker of the built-in packs: most tests ask what follows a match) and one decoder, opened once: neither
-    keeps anything of what it has seen."""
+    """An engine (with the quicker of the built-in packs: most tests ask what follows a match) and one decoder, opened once:
+    neither keeps anything of what it has seen."""
     engine = open_engine(EngineSettings(packs.ensure(models_dir, "yunet_sface")))
     with Decoder() as decoder:
         yield engine, decoder
