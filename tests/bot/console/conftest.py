@@ -8,8 +8,9 @@ import re
 import shutil
 import subprocess
 import tarfile
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -322,6 +323,7 @@ def review_app(scene: Scene) -> Starlette:
 
 # --- a real browser ----------------------------------------------------------------------------------------------------
 
+
 @dataclass
 class Window:
     """A person at a browser of their own: nothing leaves this machine, and no page may complain in the console."""
@@ -335,6 +337,19 @@ class Window:
     def open(self, path: str) -> Any:
         self.page.goto(self.url + path)
         return self.page
+
+    def until(self, expression: str) -> None:
+        """Wait until a JavaScript expression is true. (Playwright's own waiting evaluates strings within the page as soon as
+        one look is not enough, which the page's Content-Security-Policy rightly refuses and reports.)"""
+        from playwright.sync_api import Error
+
+        end = time.monotonic() + 15
+        while time.monotonic() < end:
+            with suppress(Error):  # the page is just being exchanged for the next
+                if self.page.evaluate(expression):
+                    return
+            self.page.wait_for_timeout(20)
+        raise AssertionError(f"never true: {expression}")
 
     def shoot(self, name: str) -> None:
         """Keep a picture of the page where pictures are asked for (``SUISHOUPAI_SCREENSHOTS=FOLDER``)."""

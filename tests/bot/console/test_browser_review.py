@@ -68,7 +68,8 @@ def test_twenty_pairs_are_reviewed_from_the_keyboard(scene, sign_in_window):
 def test_the_next_pair_comes_without_a_new_page(scene, sign_in_window):
     """An answer, the next pair and the way back exchange the page's parts alone: the document stays, its keys work once for each
     pair, a key pressed twice counts once, the reader stands at the page's beginning, and no page is kept in the browser."""
-    page = sign_in_window(Role.VOLUNTEER, path="/review").page
+    window = sign_in_window(Role.VOLUNTEER, path="/review")
+    page = window.page
     page.evaluate("document.stays = true")
     page.evaluate("for (const _ of [1, 2]) document.querySelector('[data-key=\"3\"]').click()")
     page.wait_for_url("**/review/done")
@@ -82,7 +83,7 @@ def test_the_next_pair_comes_without_a_new_page(scene, sign_in_window):
     assert page.evaluate("document.stays") is True
     assert page.evaluate("Object.keys({...localStorage, ...sessionStorage})") == ["htmx-current-path-for-history"]
     page.go_back()
-    page.wait_for_function("document.stays === undefined")
+    window.until("document.stays === undefined")
     with scene.parts.store.read() as tx:
         assert len(reviews.votes_of(tx, scene.candidates[0], undone=True)) == 1
 
@@ -102,7 +103,8 @@ def test_two_reviewers_at_once_decide_blind(scene, sign_in_window):
 
 def test_the_tools_zoom_swap_and_open_the_whole_photo(scene, sign_in_window):
     """Zoom and brightness change both faces alike; the whole photo opens over the page; keys can be turned off."""
-    page = sign_in_window(Role.VOLUNTEER, path="/review").page
+    window = sign_in_window(Role.VOLUNTEER, path="/review")
+    page = window.page
     page.keyboard.press("+")
     page.keyboard.press("+")
     styles = [image.evaluate("image => image.style.transform") for image in page.locator(".lens img").all()]
@@ -115,10 +117,10 @@ def test_the_tools_zoom_swap_and_open_the_whole_photo(scene, sign_in_window):
     assert left > right
     page.locator("[data-side=left] [data-whole]").click()
     page.locator("dialog img").wait_for()
-    page.wait_for_function("document.querySelector('dialog img').naturalWidth > 0")
+    window.until("document.querySelector('dialog img').naturalWidth > 0")
     page.keyboard.press("Escape")
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("document.querySelector('[data-side=right] img').src.includes('right-1.jpg?')")
+    window.until("document.querySelector('[data-side=right] img').src.includes('right-1.jpg?')")
     page.locator("[data-keys-on]").uncheck()
     page.locator("h1").click()
     page.keyboard.press("1")
