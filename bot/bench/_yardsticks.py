@@ -1,6 +1,9 @@
-"""The best exact indexes that were measured (faiss' float16 flat index, BLAS over float32 blocks), for running beside ours."""
+"""What exact search is held against: the best exact indexes that were measured (faiss' float16 flat index, BLAS over float32
+blocks), and the memory itself, read once."""
 
 from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
 
 import faiss
 import numpy as np
@@ -58,3 +61,27 @@ class Blas:
     def product(self, probe: NDArray[np.float32]) -> NDArray[np.float32]:
         """The bare product with every row: as fast as float32 can be read."""
         return self._rows @ probe
+
+
+class Memory:
+    """As many bytes as the rows have in float16, read once and added up: no exact search over them can be faster.
+
+    Args:
+        threads: Threads that share the reading, a part each.
+    """
+
+    def __init__(self, vectors: NDArray[np.float32], threads: int) -> None:
+        rng = np.random.default_rng(0)
+        numbers = rng.integers(0, 1 << 63, max(threads, vectors.size * 2 // 8), dtype=np.uint64)
+        self._parts = np.array_split(numbers, threads)
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        self.name = f"reading the same bytes once, {'one thread' if threads == 1 else f'{threads} threads'}"
+
+    def read(self) -> int:
+        """Every byte; the sum, so that nothing is left out."""
+        sums = map(_sum, self._parts) if self._pool is None else self._pool.map(_sum, self._parts)
+        return sum(sums)
+
+
+def _sum(part: NDArray[np.uint64]) -> int:
+    return int(part.sum())

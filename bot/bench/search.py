@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.bench import _paper, _pgvector
-from bot.bench._yardsticks import Blas, FaissHalf, units
+from bot.bench._yardsticks import Blas, FaissHalf, Memory, units
 from bot.bench.base import Figure, Result, paired
 from matcher.cores import cores
 from matcher.exact import ExactIndex
@@ -20,6 +20,8 @@ from store.local_postgres import why_not
 
 BATCH = 64
 TOP = 10
+FLOOR = 1.3
+"""How many times the reading of the rows a probe may take, where the gallery is large."""
 GROWTH = (10, 100, 1_000, 10_000, 100_000, 1_000_000)
 
 
@@ -62,6 +64,10 @@ def at_size(vectors: NDArray[np.float32]) -> list[Figure]:
     if shared and len(vectors) >= 200_000:
         threads = _index(vectors, None)
         figures.insert(1, _beside(f"{label}, one probe, a thread a core (as the bot runs it)", threads, half, probes[:1], times))
+        figures += [
+            _beside_memory(f"{label}, one probe, beside the memory", single, vectors, 1, times),
+            _beside_memory(f"{label}, one probe, a thread a core, beside the memory", threads, vectors, cores(), times),
+        ]
         del threads
     found, truth = single.search(probes, TOP)[0] - 1, blas.search(probes, TOP)
     recall = float(np.mean([len(set(a) & set(b)) / TOP for a, b in zip(found.tolist(), truth.tolist(), strict=True)]))
@@ -84,6 +90,14 @@ def _beside(name: str, ours: ExactIndex, theirs: FaissHalf | Blas, probes: NDArr
         rounds=7 if len(probes) == 1 else 3,
     )
     return Figure(name, rate, "probes/s", ratio, theirs.name, promised="at least 1")
+
+
+def _beside_memory(name: str, ours: ExactIndex, vectors: NDArray[np.float32], threads: int, times: int) -> Figure:
+    memory = Memory(vectors, threads)
+    rate, _, ratio = paired(
+        _repeat(partial(ours.search, vectors[:1].copy(), TOP), times, 1), _repeat(memory.read, times, 1), rounds=7
+    )
+    return Figure(name, rate, "probes/s", ratio, memory.name, promised=f"at least {1 / FLOOR:.2f}")
 
 
 def _growth(vectors: NDArray[np.float32], sizes: tuple[int, ...]) -> tuple[list[Figure], list[_paper.Curve]]:
