@@ -7,7 +7,7 @@ people can bear (one false alert in so many photos; so many false candidates a d
 Below 60 strangers to compare with, the rule is RAW: published false match rates of the pack, by age group, times the number of
 cases, and never below a strict cosine. From 60 on it is AS_NORM: the registered cases are strangers to each other, so each of
 them is searched among the others, and how high those searches come is what a stranger's photo will reach. The far tail, beyond
-what so few searches show, falls as excesses do; the high band never begins below what the pack's published figures ask for.
+what so few searches show, falls as excesses do.
 """
 
 from __future__ import annotations
@@ -116,8 +116,8 @@ class Thresholds:
 class Calibration:
     """Thresholds and the meaning of scores for one engine pack at one gallery size, for each age group.
 
-    Under AS_NORM the normalisation has taken the group in already and all groups share one set. ``version`` stands on every
-    candidate, so that a number can be traced to what made it.
+    Under AS_NORM the normalisation has taken the group in already (by strangers like the very face) and all groups share one
+    set. ``version`` stands on every candidate, so that a number can be traced to what made it.
     """
 
     version: str
@@ -202,9 +202,9 @@ def from_strangers(pack_id: str, strangers: Vectors, gallery_size: int, targets:
     table = _table(pack_id)
     best, pairs = as_norm.searched_among_each_other(strangers, same_person(pack_id))
     share = max(1, gallery_size) / (len(strangers) - 1)
-    photos = _fitted(best, len(strangers), share, table["as_norm"])
-    candidates = _fitted(pairs, len(strangers), share, table["as_norm"])
-    high = max(photos.score(targets.high_rate), _published_high(table["as_norm"], targets.high_rate))
+    fall = float(table["as_norm"]["fall"])
+    photos, candidates = (_fitted(scores, len(strangers), share, fall) for scores in (best, pairs))
+    high = photos.score(targets.high_rate)
     thresholds = Thresholds(high, min(high, candidates.score(targets.review_rate)), photos)
     version = f"{table['version']}/as_norm/{gallery_size}+{len(strangers)}"
     return Calibration(version, pack_id, Rule.AS_NORM, gallery_size, dict.fromkeys(Group, thresholds))
@@ -244,17 +244,12 @@ def same_person(pack_id: str) -> float:
     return _published(_table(pack_id)["raw"]["groups"][Group.CHILD.value]["fmr"], 1).score(_TWICE_RATE)
 
 
-def _published_high(point: dict[str, float], rate: float) -> float:
-    """The normalised score that strangers reach at ``rate``, by the pack's published point and fall."""
-    return point["score"] + point["fall"] * math.log(point["rate"] / rate)
-
-
-def _fitted(scores: NDArray[np.float32], searches: int, share: float, published: dict[str, float]) -> Tail:
+def _fitted(scores: NDArray[np.float32], searches: int, share: float, expected: float) -> Tail:
     """Strangers per photo from the scores that ``searches`` searches of strangers gave.
 
     Up to the score that the best 2% (at least 8) exceed, the rate is what was counted; beyond, it falls exponentially. That
-    fall is the mean excess, drawn towards the published one as if 10 more had been seen; an excess counts for four times the
-    published fall at most, because a child registered twice would otherwise pull the tail out. So few excesses leave the fall
+    fall is the mean excess, drawn towards the ``expected`` one as if 10 more had been seen; an excess counts for four times the
+    expected fall at most, because a child registered twice would otherwise pull the tail out. So few excesses leave the fall
     unsure, and an error that makes it too steep costs more than one that makes it too flat gains: averaged over what it may be,
     an exponential tail is (1 + x / (n fall))^-n for n excesses (the predictive distribution, Lomax). ``share`` is the
     gallery's size over what each search covered.
@@ -262,11 +257,11 @@ def _fitted(scores: NDArray[np.float32], searches: int, share: float, published:
     values = np.sort(scores.astype(np.float64))[::-1]
     exceeding = min(len(values) - 1, max(_LEAST_EXCEEDANCES, searches // 50))
     bound = float(values[exceeding])
-    excess = np.minimum(values[:exceeding] - bound, 4 * published["fall"])
+    excess = np.minimum(values[:exceeding] - bound, 4 * expected)
     weight = exceeding + _PRIOR_EXCEEDANCES
-    fall = (float(excess.sum()) + _PRIOR_EXCEEDANCES * published["fall"]) / weight
+    fall = (float(excess.sum()) + _PRIOR_EXCEEDANCES * expected) / weight
     knots: list[tuple[float, float]] = []
-    for score in np.arange(0.0, 20.0001, 0.1):
+    for score in np.arange(-3.0, 20.0001, 0.1):
         if score <= bound:
             counted = float(np.searchsorted(-values, -score, side="right"))
         else:

@@ -8,6 +8,7 @@ alike.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 from matcher import likeness
 from matcher.index import lot as lot
 from matcher.likeness import Likeness
+
+if TYPE_CHECKING:
+    from matcher.as_norm import Local
 
 COHORT_MAX = 2048
 _NOBODY = -1
@@ -25,7 +29,7 @@ class Cohort:
     """Templates of strangers, shape (m, dimension), and their case ids (-1: an operator's own cohort vector).
 
     ``common`` is what they have in common and ``freed`` the templates without it. ``statistics`` keeps what was worked out for
-    a case with this cohort; :mod:`matcher.as_norm` fills it.
+    a case with this cohort, ``local`` how high its members come among each other; :mod:`matcher.as_norm` fills both.
     """
 
     templates: NDArray[np.float32] = field(repr=False)
@@ -33,6 +37,7 @@ class Cohort:
     common: Likeness = field(init=False, repr=False, compare=False)
     freed: NDArray[np.float32] = field(init=False, repr=False, compare=False)
     statistics: dict[int, tuple[float, float]] = field(default_factory=dict, compare=False)
+    local: Local | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "common", likeness.of_members(self.templates))

@@ -111,6 +111,7 @@ def _scores(vector: Vector, others: NDArray[np.float32], gallery: Gallery, calib
     raw = (freed @ face[0]).astype(np.float64)
     nobody = np.full((len(others), 1), -1, np.int64)
     mean, deviation = as_norm.statistics_without(freed @ cohort.freed.T, nobody)
-    own_mean, own_deviation = as_norm.statistics_without(face @ cohort.freed.T, nobody[:1])
+    like = face @ cohort.freed.T
+    own_mean, own_deviation = as_norm.statistics_without(like, nobody[:1])
     both: NDArray[np.float64] = 0.5 * ((raw - mean[:, 0]) / deviation[:, 0] + (raw - own_mean[0, 0]) / own_deviation[0, 0])
-    return both
+    return both - float(as_norm.surplus(cohort, like)[0])
