@@ -39,6 +39,7 @@ from bot.sections import (
     StoreSettings,
     WorkSettings,
 )
+from bot.yaml_file import read_yaml
 from store.errors import SettingsError
 
 DEFAULT_CONFIG = Path("config.yaml")
@@ -156,7 +157,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise SettingsError(f"{path}: no such settings file", mend="run from the project's folder, or name it: --config FILE")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = read_yaml(path)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: not readable as YAML: {error}", mend="correct the file (UTF-8, YAML)") from error
     if values is None:

@@ -11,6 +11,7 @@ from string import Template
 import yaml
 
 from bot.alerts import redlines
+from bot.yaml_file import read_yaml
 from store.errors import SettingsError
 
 BUILT_IN = Path(__file__).with_name("templates")
@@ -59,7 +60,7 @@ def load_templates(folder: Path | None = None) -> Templates:
     for lang in LANGUAGES:
         path = (folder or BUILT_IN) / f"{lang}.yaml"
         try:
-            values = yaml.safe_load(path.read_text(encoding="utf-8"))
+            values = read_yaml(path)
         except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
             raise SettingsError(f"{path}: cannot be read: {error}", mend="copy the built-in file and edit that") from error
         if not isinstance(values, dict):

@@ -111,6 +111,7 @@ def test_models_install_asks_for_the_licence(call, config: Path, tmp_path: Path)
     (config.parent / "models" / "other_pack" / "det_yunet.onnx").write_bytes(b"changed")
     checked = call("models", "check", "other_pack")
     assert checked.code == 6
+    shutil.rmtree(config.parent / "models" / "other_pack")  # the folder is the other tests' too, in any order
 
 
 def test_evaluate_faces_makes_the_page(call, faces_folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
