@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from functools import cache
+from typing import Any, Literal
 
-from alembic import command
 from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
@@ -23,6 +24,16 @@ def config() -> Config:
     return made
 
 
+def scripts() -> ScriptDirectory:
+    """The migrations, read once a process: alembic's own commands would read all of their files at every step."""
+    return _read(config().get_main_option("script_location") or "")
+
+
+@cache
+def _read(location: str) -> ScriptDirectory:
+    return ScriptDirectory.from_config(config())
+
+
 NEWEST, NOTHING = "head", "base"
 
 
@@ -38,7 +49,15 @@ def move(connection: Connection, to: str = NEWEST) -> None:
         )
     settings = config()
     settings.attributes["connection"] = connection
-    (command.downgrade if is_behind(connection, to) else command.upgrade)(settings, to)
+    found = scripts()
+    steps = found._downgrade_revs if is_behind(connection, to) else found._upgrade_revs
+
+    def plan(present: Any, context: MigrationContext) -> Any:
+        """As alembic's upgrade and downgrade commands plan it."""
+        return steps(to, present)
+
+    with EnvironmentContext(settings, found, fn=plan, destination_rev=to):
+        found.run_env()
     dialect.check_references(connection)
 
 
@@ -53,8 +72,7 @@ def is_behind(connection: Connection, to: str) -> bool:
     Raises:
         BadInput: there is no such migration.
     """
-    scripts = ScriptDirectory.from_config(config())
-    known = [script.revision for script in scripts.walk_revisions()][::-1]
+    known = [script.revision for script in scripts().walk_revisions()][::-1]
     if to not in (NEWEST, NOTHING, *known):
         raise BadInput(f"there is no migration {to}; there are: {', '.join(known)}")
     present = version(connection)
@@ -66,10 +84,9 @@ def is_behind(connection: Connection, to: str) -> bool:
 def state(connection: Connection) -> Literal["empty", "current", "old", "newer"]:
     """How the database's migrations compare with the program's."""
     heads = MigrationContext.configure(connection).get_current_heads()
-    scripts = ScriptDirectory.from_config(config())
     if not heads:
         return "old" if set(metadata.tables) & set(inspect(connection).get_table_names()) else "empty"
-    if set(heads) == set(scripts.get_heads()):
+    if set(heads) == set(scripts().get_heads()):
         return "current"
-    known = {script.revision for script in scripts.walk_revisions()}
+    known = {script.revision for script in scripts().walk_revisions()}
     return "old" if set(heads) <= known else "newer"

@@ -80,6 +80,10 @@ class Bucket:
             for path in self._asked("lists no photos", lambda part=f"{self._root}/{folder:02x}": self._list(part)):  # type: ignore[misc]
                 yield path.rpartition("/")[2]
 
+    def leftovers(self) -> Iterator[str]:
+        """See :class:`PhotoPlace`. A PUT that is interrupted leaves nothing that has a name."""
+        return iter(())
+
     def written_at(self, name: str) -> datetime | None:
         """See :class:`PhotoPlace`: one HEAD."""
         found = self._asked("tells nothing of a photo", lambda: _if_there(lambda: self._fs.modified(self._path(name))))

@@ -30,7 +30,10 @@ class PhotoPlace(Protocol):
         """Let go of it. True if it was there."""
 
     def names(self) -> Iterator[str]:
-        """Every name, left-overs of interrupted writes included (they begin with a dot)."""
+        """Every name of what was written whole."""
+
+    def leftovers(self) -> Iterator[str]:
+        """The names (they begin with a dot) of what interrupted writes left."""
 
     def written_at(self, name: str) -> datetime | None:
         """When it was last written (UTC); None where there is none."""
@@ -93,7 +96,12 @@ class Folder:
 
     def names(self) -> Iterator[str]:
         """See :class:`PhotoPlace`."""
-        for path in self.root.glob("??/*"):
+        for path in self.root.glob("??/[!.]*"):
+            yield path.name
+
+    def leftovers(self) -> Iterator[str]:
+        """See :class:`PhotoPlace`."""
+        for path in self.root.glob("??/.*"):
             yield path.name
 
     def written_at(self, name: str) -> datetime | None:

@@ -127,7 +127,7 @@ class PhotoFiles:
 
     def all(self) -> Iterator[str]:
         """The sha256 of every photo that is kept."""
-        return (name for name in self.place.names() if not name.startswith("."))
+        return self.place.names()
 
     def older(self, sha256: str, moment: datetime) -> bool:
         """Whether a photo was last put before ``moment``."""
@@ -136,7 +136,7 @@ class PhotoFiles:
 
     def clear_leftovers(self, moment: datetime) -> int:
         """Remove what writes that were interrupted before ``moment`` left. Returns how many."""
-        left = [name for name in self.place.names() if name.startswith(".")]
+        left = list(self.place.leftovers())
         return sum(self.place.remove(name) for name in left if (at := self.place.written_at(name)) is not None and at < moment)
 
 
