@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import structlog
 import yaml
 from sqlalchemy.engine import make_url
 
@@ -54,6 +55,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Where the run's files lie; its xdist workers and all the programs that tests start inherit it."""
     if "TMPDIR" not in os.environ and os.access(RAM, os.W_OK) and shutil.disk_usage(RAM).free > ROOM:
         os.environ["TMPDIR"] = tempfile.tempdir = str(RAM)
+    # Where nobody set logs up, structlog would paint each traceback with every local variable: more than two seconds for one.
+    # The bot itself writes plain ones (bot/log.py).
+    structlog.dev.ConsoleRenderer.get_active().exception_formatter = structlog.dev.plain_traceback
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
