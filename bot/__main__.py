@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import typer
 
 from bot.commands import (
@@ -30,8 +32,9 @@ from bot.commands.common import guarded
 EPILOG = "Exit codes: 0 done, 1 a problem found or bad input, 2 wrong words, 3 settings, 4 database, 5 platform, 6 engine."
 
 
+@functools.cache
 def build() -> typer.Typer:
-    """The whole command line."""
+    """The whole command line, put together once a process."""
     app = typer.Typer(
         name="suishoupai",
         help="随手拍: reads tagged posts, matches photos of children against registered cases, answers and alerts.",

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 import structlog
+import typer.main
+import typer.testing
 import yaml
 from sqlalchemy.engine import make_url
 
@@ -58,6 +60,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # Where nobody set logs up, structlog would paint each traceback with every local variable: more than two seconds for one.
     # The bot itself writes plain ones (bot/log.py).
     structlog.dev.ConsoleRenderer.get_active().exception_formatter = structlog.dev.plain_traceback
+    # Typer looks at the signature of each of a hundred commands anew for every call: a fifth of a run's processor time.
+    typer.testing._get_command = functools.cache(typer.main.get_command)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
