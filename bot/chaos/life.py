@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from multiprocessing.context import ForkServerProcess
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
 from bot.chaos.dying import FILE, VARIABLE
@@ -29,12 +29,17 @@ _PRELOADED = [
 _PR_SET_PDEATHSIG = 1
 
 
+def processes() -> ForkServerContext:
+    """Processes that are forked from one that has imported everything."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_PRELOADED)
+    return context
+
+
 def begin(config: Path, log: Path, die_at: str, words: Sequence[str] = ("run",), die_file: str = "") -> ForkServerProcess:
     """Start a bot on ``config``, its output appended to ``log``; with ``die_at`` it kills itself at that commit (with
     ``die_file`` at the one that the file names). ``words`` are its command."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_PRELOADED)
-    process = context.Process(target=_live, args=(str(config), str(log), die_at, tuple(words), die_file))
+    process = processes().Process(target=_live, args=(str(config), str(log), die_at, tuple(words), die_file))
     process.start()
     return process
 

@@ -22,6 +22,7 @@ from bot.console.imagelink import address
 from bot.console.leadsheet import Writing
 from bot.console.parts import ROLE_TITLES, NavEntry, Parts, Person, Role, templates_of
 from bot.console.security import cookie_names, csrf_token, set_cookie
+from bot.sections import CampaignSettings
 from ingest import divisions
 
 TEMPLATES_DIR = Path(__file__).parent / "templates"
@@ -34,18 +35,7 @@ class Templates:
     def __init__(self, parts: Parts, nav: Sequence[NavEntry]) -> None:
         self.parts = parts
         self.nav = tuple(nav)
-        self.environment = Environment(
-            loader=FileSystemLoader(TEMPLATES_DIR),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self.environment.filters.update(
-            moment=_moment, span=_span, told=_told, day=_day, ago=_ago, number=_number, division=division_name, local=_local_input
-        )
-        self.environment.filters["image"] = _image
-        self.environment.globals.update(Role=Role, role_titles=ROLE_TITLES, languages=LANGUAGES, campaign=parts.settings.campaign)
+        self.environment = _environment(parts.settings.campaign)
 
     def nav_for(self, person: Person | None) -> list[NavEntry]:
         """The pages that this person may open, in order."""
@@ -71,6 +61,20 @@ class Templates:
             "notice": unquote(request.cookies.get(cookie_names(self.parts)["notice"], "")),
         }
         return self.environment.get_template(template).render({**shown, **context})
+
+
+@lru_cache(maxsize=4)
+def _environment(campaign: CampaignSettings) -> Environment:
+    """The templates, compiled once a process for each campaign: nothing of a request or of a store is in them."""
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES_DIR), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    made.filters.update(
+        moment=_moment, span=_span, told=_told, day=_day, ago=_ago, number=_number, division=division_name, local=_local_input
+    )
+    made.filters["image"] = _image
+    made.globals.update(Role=Role, role_titles=ROLE_TITLES, languages=LANGUAGES, campaign=campaign)
+    return made
 
 
 def render(request: Request, template: str, status: int = 200, /, **context: Any) -> HTMLResponse:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -83,19 +84,26 @@ class Draft:
     lon: str = ""
 
 
+@cache
+def _templates() -> Environment:
+    """The page's templates, compiled once a process."""
+    made = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["clock"] = lambda at: f"{at.astimezone(BEIJING):%m-%d %H:%M:%S}"
+    return made
+
+
 class Page:
     """The page and its parts. Everything a visitor wrote is escaped by the templates."""
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self._templates = Environment(
-            loader=FileSystemLoader(HERE / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.filters["clock"] = lambda at: f"{at.astimezone(BEIJING):%m-%d %H:%M:%S}"
+        self._templates = _templates()
 
     def routes(self) -> list[Route | Mount]:
         """The page's routes."""

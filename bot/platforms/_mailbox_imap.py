@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -53,8 +54,9 @@ def server_address(url: str, schemes: Sequence[str]) -> Address:
     return Address(found.scheme, found.hostname, found.port or _PORTS[found.scheme])
 
 
+@lru_cache(maxsize=8)
 def tls(ca_file: Path | None) -> ssl.SSLContext:
-    """A context that proves the server's name, with the system's authorities or those of ``ca_file``."""
+    """A context that proves the server's name, with the system's authorities or those of ``ca_file``; read once a process."""
     return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
 
 

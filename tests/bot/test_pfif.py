@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import openpyxl
 import pytest
@@ -38,9 +37,8 @@ FULL = CaseFields(
 
 
 @pytest.fixture
-def store(tmp_path: Path):
-    opened = Store(f"sqlite:///{tmp_path / 's.sqlite'}", lambda: NOW)
-    opened.migrate()
+def store(database_url: str):
+    opened = Store(database_url, lambda: NOW)
     yield opened
     opened.close()
 

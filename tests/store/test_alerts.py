@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bot.chaos.life import processes as forked
 from store import alerts, officials, spoken
 from store.alerts import Mention, NewAlert
 from store.errors import BadInput, NotFound
@@ -302,7 +303,7 @@ def test_two_senders_never_send_the_same_message(store):
     with store.write() as tx:
         for number in range(40):
             alerts.propose(tx, _new(str(number)))
-    context = multiprocessing.get_context("spawn")
+    context = forked()
     results = context.Queue()
     processes = [context.Process(target=_sender, args=(store.url, results)) for _ in range(2)]
     for process in processes:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import threading
 from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import select
 
+from bot.chaos.life import processes as forked
 from store import audit, cases, photos, posts
 from store.cases import CaseFields
 from store.model import Author, Post, Stream, StreamKind
@@ -19,8 +19,7 @@ PHOTO = {"width_px": 640, "height_px": 480, "format": "JPEG", "size_bytes": 1}
 
 
 def _together(url: str, *works) -> list[int]:
-    context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=work, args=(url, *more)) for work, *more in works]
+    processes = [forked().Process(target=work, args=(url, *more)) for work, *more in works]
     for process in processes:
         process.start()
     for process in processes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import shutil
 import threading
 import time
@@ -14,6 +13,7 @@ import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import Boolean, Date, DateTime, LargeBinary, MetaData, String, insert, inspect, select, text, update
 
+from bot.chaos.life import processes as forked
 from store import alerts, audit, migrate
 from store.alerts import NewAlert
 from store.errors import Locked
@@ -140,8 +140,7 @@ def _migrate(url: str) -> None:
 
 def test_processes_that_start_together_migrate_once(empty):
     """Three processes on a new file: all succeed, the tables are there once."""
-    context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_migrate, args=(empty.url,)) for _ in range(3)]
+    processes = [forked().Process(target=_migrate, args=(empty.url,)) for _ in range(3)]
     for process in processes:
         process.start()
     for process in processes:
@@ -236,7 +235,7 @@ def _old_worker(url: str, stop) -> None:
 def test_an_old_and_a_new_worker_work_side_by_side_over_one_migration(store, next_version):
     """The steps of docs/upgrade.md: migrate while the old worker works, start a new one beside it, end the old one; then back
     again. Nothing fails, nothing is lost or said twice, and the record of events is whole."""
-    context = multiprocessing.get_context("spawn")
+    context = forked()
     stop = context.Event()
     old = context.Process(target=_old_worker, args=(store.url, stop))
     old.start()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import sqlite3
 from pathlib import Path
@@ -12,6 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, text
 
+from bot.chaos.life import processes as forked
 from store import audit
 from store.errors import StoreError
 from store.session import Store
@@ -114,8 +114,7 @@ def _writer(url: str, times: int) -> None:
 
 def test_two_processes_write_without_losing_an_event(store):
     """Concurrent read-modify-write from two processes: no 'locked' error, no lost update, an unbroken chain."""
-    context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_writer, args=(store.url, 40)) for _ in range(2)]
+    processes = [forked().Process(target=_writer, args=(store.url, 40)) for _ in range(2)]
     for process in processes:
         process.start()
     for process in processes:

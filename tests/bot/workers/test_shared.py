@@ -259,7 +259,7 @@ def test_status_and_doctor_tell_what_waits_in_the_queue(bot, shared_settings) ->
     findings = json.loads(CliRunner().invoke(build(), ["doctor", "--json", *config]).stdout)
     [queue] = [finding for finding in findings if finding["part"] == "queue"]
     assert (queue["level"], "suishoupai worker" in queue["mend"]) == ("problem", True)
-    sql(bot, "INSERT INTO procrastinate_workers DEFAULT VALUES")
+    sql(bot, "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() + interval '1 minute')")
     with bot.store.read() as tx:
         assert backlog.backlog(tx, 5.0).workers == 1
 
@@ -277,7 +277,7 @@ def test_prometheus_is_told_what_waits_in_each_queue_and_since_when(bot) -> None
     )
     sql(bot, "UPDATE procrastinate_events SET at = now() - interval '100 seconds'")
     leave(bot, Due(DueKind.SEND, "weibo"))
-    sql(bot, "INSERT INTO procrastinate_workers DEFAULT VALUES")
+    sql(bot, "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() + interval '1 minute')")
     told = dict(line.rsplit(" ", 1) for line in Watch(bot, {}).metrics().splitlines() if not line.startswith("#"))
 
     def waits(queue: str) -> int:
