@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -122,8 +123,16 @@ def test_evaluate_faces_makes_the_page(call, faces_folder: Path, tmp_path: Path)
     assert (report["photos"], report["persons"]) == (18, 6)
     assert report["verification"][0]["eer"] < 0.1
     assert (tmp_path / "page" / "index.html").is_file()
+    assert (tmp_path / "page" / "det.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plots are made and not painted: that takes two seconds, and those of the page are another test's."""
+    monkeypatch.setattr(Figure, "savefig", lambda *args, **more: None)
+
+
+@pytest.mark.usefixtures("no_pictures")
 def test_a_second_evaluation_embeds_nothing_and_says_the_same(
     call, faces_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # type: ignore[no-untyped-def]
@@ -173,6 +182,7 @@ def test_a_wrong_csv_says_where(tmp_path: Path, text: str, words: str) -> None:
         read_labels(tmp_path / "photos.csv")
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_photo_that_is_not_there_is_an_error_and_a_broken_one_a_failure(call, faces_folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     """A missing file stops with its name; a file that is no photo counts as failure to enrol."""
     table = faces_folder / "photos.csv"
