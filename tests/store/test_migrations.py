@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 import threading
 import time
+from contextlib import ExitStack
 from datetime import UTC, date, datetime
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -31,21 +33,47 @@ def empty(database, fresh_database, tmp_path, clock):
         store.close()
 
 
+@pytest.fixture(scope="session")
+def once_at(database, fresh_database, tmp_path_factory):
+    """``once_at(REVISION)``: the URL of a database of that version, each made by one step from the one before; to be copied."""
+    with ExitStack() as stack:
+
+        @cache
+        def make(revision: str) -> str:
+            number = REVISIONS.index(revision)
+            before = {"of": make(REVISIONS[number - 1])} if number else {"tables": False}
+            url = stack.enter_context(fresh_database(database, tmp_path_factory.mktemp(revision), **before))
+            store = Store(url, lambda: datetime.now(UTC))
+            store.migrate(revision)
+            store.close()
+            return url
+
+        yield make
+
+
+@pytest.fixture
+def older(once_at, database, fresh_database, tmp_path, clock, revision):
+    """A store whose database is of the test's ``revision``."""
+    with fresh_database(database, tmp_path, of=once_at(revision)) as url:
+        store = Store(url, clock)
+        yield store
+        store.close()
+
+
 def test_revisions_are_numbered_without_gaps():
     """0001, 0002, ...: each follows the one before it, so two branches cannot meet unnoticed."""
     assert [f"{number:04d}" for number in range(1, len(REVISIONS) + 1)] == REVISIONS
 
 
 @pytest.mark.parametrize("revision", REVISIONS[:-1])
-def test_an_older_database_is_brought_up_with_its_data(empty, revision):
+def test_an_older_database_is_brought_up_with_its_data(older, revision):
     """From every earlier version: the state says old, migrate makes it current, rows stay."""
-    empty.migrate(revision)
-    with empty.write() as tx:
+    with older.write() as tx:
         tx.connection.execute(text("INSERT INTO agencies (name, adcode, level, type) VALUES ('a', '440303', 'county', 'police')"))
-    assert empty.schema_state() == "old"
-    empty.migrate()
-    assert empty.schema_state() == "current"
-    with empty.read() as tx:
+    assert older.schema_state() == "old"
+    older.migrate()
+    assert older.schema_state() == "current"
+    with older.read() as tx:
         assert tx.connection.execute(text("SELECT name FROM agencies")).scalar() == "a"
 
 
@@ -78,25 +106,24 @@ def _shape(tx) -> dict[str, tuple]:
 
 
 @pytest.mark.parametrize(("revision", "following"), list(pairwise(REVISIONS)))
-def test_a_program_of_the_version_before_goes_on_after_a_migration(empty, revision, following):
+def test_a_program_of_the_version_before_goes_on_after_a_migration(older, revision, following):
     """Every statement of the older program still works on the newer tables: it names its own columns, fills each of them, and
     knows nothing of what was added. So old and new workers run side by side while an upgrade is rolled out."""
-    empty.migrate(revision)
     old = MetaData()
-    with empty.write() as tx:
+    with older.write() as tx:
         old.reflect(tx.connection)
         old.remove(old.tables["alembic_version"])
         _fill(tx, old, 1)
-    empty.migrate(following)
-    with empty.write() as tx:
+    older.migrate(following)
+    with older.write() as tx:
         _fill(tx, old, 2)
         for table in old.sorted_tables:
             assert len(tx.execute(select(table)).all()) == 2, table.name
             free = [c for c in table.columns if not c.primary_key and not c.foreign_keys and isinstance(c.type, String)]
             if free:
                 tx.execute(update(table).values({free[0]: free[0]}))
-    empty.migrate(revision)
-    with empty.read() as tx:
+    older.migrate(revision)
+    with older.read() as tx:
         for table in old.sorted_tables:
             assert len(tx.execute(select(table)).all()) == 2, "what both wrote outlives taking the migration back"
 
