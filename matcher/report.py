@@ -18,7 +18,7 @@ from matcher.measured import Plotted, Report, Search
 _SIZE_INCHES = (6.4, 4.2)
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1c2a33}"
-    "table{border-collapse:collapse;margin:.5rem 0 1.5rem}td,th{border-bottom:1px solid #c9d3d9;padding:.25rem .8rem;"
+    "table{border-collapse:collapse;margin:.5rem 0 1.5rem}td,th{border-bottom:1px solid #c9d3d9;padding:.25rem .5rem;"
     "text-align:right}td{white-space:nowrap}td:first-child,th:first-child{text-align:left}img{max-width:100%}small{color:#51626d}"
 )
 
