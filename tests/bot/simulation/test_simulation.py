@@ -96,7 +96,7 @@ def test_a_slow_engine_makes_the_queue_grow(tmp_path) -> None:
 
     def last(engine_s: float) -> Sample:
         with ExitStack() as stack:
-            pace = Pace(engine_s=engine_s, network_s=0.0, most_posts=20)
+            pace = Pace(engine_s=engine_s, network_s=0.0, most_posts=40)
             folder = tmp_path / str(engine_s)
             folder.mkdir()
             opened = lambda clock: stack.enter_context(open_store(f"sqlite:///{folder / 's.sqlite'}", clock))  # noqa: E731
