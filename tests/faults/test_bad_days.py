@@ -105,6 +105,7 @@ def test_a_running_bot_outlives_a_full_photo_disk(
             schedule.stop()
 
 
+@pytest.mark.only_on("sqlite", why="locks the file")
 def test_a_running_bot_outlives_a_locked_database(
     settings_file: Callable,
     tools: SimpleNamespace,

@@ -12,6 +12,8 @@ from store import alerts
 from store.errors import RateLimited, StoreError
 from store.model import AlertState, MessageKind
 
+pytestmark = pytest.mark.on_both
+
 
 def refuse_once(bot, point: str) -> None:
     """The database fails at the next commit of this name, as when it is locked; later ones succeed."""
