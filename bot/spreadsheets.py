@@ -17,7 +17,6 @@ from xml.sax.xmlreader import AttributesImpl
 
 import defusedxml
 from defusedxml.sax import make_parser
-from openpyxl.utils.cell import range_boundaries
 
 from store.errors import BadInput
 
@@ -125,6 +124,8 @@ class _Sheet(ContentHandler):
             raise BadInput(f"the workbook spans {size}, which is more than can be read here", mend=_MEND)
 
     def _cover(self, area: str, tag: str) -> None:
+        from openpyxl.utils.cell import range_boundaries  # here: openpyxl takes a third of a second to load
+
         left, top, right, bottom = range_boundaries(area)
         what = "merged" if tag == "mergeCell" else "linked"
         if left is None or top is None or right is None or bottom is None:

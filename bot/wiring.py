@@ -19,7 +19,6 @@ from bot.microblog.model import WorldError
 from bot.platforms._rules_only import RulesOnly, rules_only
 from bot.sections import ModelsSettings
 from bot.settings import Loaded, Secrets, Settings
-from bot.work.jobs import NEEDS_TOKENS
 from ingest.photo import Decoder, PhotoLimits
 from matcher import packs
 from matcher.calibrate import BandTargets
@@ -31,6 +30,9 @@ from store.model import Clock
 from store.photos import PhotoFiles
 from store.session import Store
 from store.tombstones import check_store_key
+
+NEEDS_TOKENS = frozenset({"poll", "deliver"})
+"""Queues whose workers speak with the platforms; all others know the platforms' rules alone."""
 
 _log = log.get("wiring")
 

@@ -3,34 +3,43 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
-from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 from sqlalchemy.engine import Connection
 
 from store import dialect
 from store.errors import BadInput, StoreError
 from store.tables import metadata
 
+if TYPE_CHECKING:  # alembic is loaded by whoever migrates: a start on tables that fit does without it
+    from alembic.config import Config
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+
+LOCATION = Path(__file__).with_name("migrations")
+
 
 def config() -> Config:
     """Alembic's settings; the connection to work on goes into ``attributes["connection"]``."""
+    from alembic.config import Config
+
     made = Config()
-    made.set_main_option("script_location", "store:migrations")
+    made.set_main_option("script_location", str(LOCATION))
     return made
 
 
 def scripts() -> ScriptDirectory:
     """The migrations, read once a process: alembic's own commands would read all of their files at every step."""
-    return _read(config().get_main_option("script_location") or "")
+    return _read(LOCATION)
 
 
 @cache
-def _read(location: str) -> ScriptDirectory:
+def _read(location: Path) -> ScriptDirectory:
+    from alembic.script import ScriptDirectory
+
     return ScriptDirectory.from_config(config())
 
 
@@ -47,6 +56,8 @@ def move(connection: Connection, to: str = NEWEST) -> None:
         raise StoreError(
             "the database was made by a newer version of the program", mend="update the program; never downgrade by hand"
         )
+    from alembic.runtime.environment import EnvironmentContext
+
     settings = config()
     settings.attributes["connection"] = connection
     found = scripts()
@@ -63,7 +74,7 @@ def move(connection: Connection, to: str = NEWEST) -> None:
 
 def version(connection: Connection) -> str:
     """The last migration that was applied; :data:`NOTHING` before the first."""
-    return MigrationContext.configure(connection).get_current_revision() or NOTHING
+    return max(_applied(connection), default=NOTHING)
 
 
 def is_behind(connection: Connection, to: str) -> bool:
@@ -72,7 +83,7 @@ def is_behind(connection: Connection, to: str) -> bool:
     Raises:
         BadInput: there is no such migration.
     """
-    known = [script.revision for script in scripts().walk_revisions()][::-1]
+    known = revisions()
     if to not in (NEWEST, NOTHING, *known):
         raise BadInput(f"there is no migration {to}; there are: {', '.join(known)}")
     present = version(connection)
@@ -83,10 +94,27 @@ def is_behind(connection: Connection, to: str) -> bool:
 
 def state(connection: Connection) -> Literal["empty", "current", "old", "newer"]:
     """How the database's migrations compare with the program's."""
-    heads = MigrationContext.configure(connection).get_current_heads()
-    if not heads:
+    applied = _applied(connection)
+    if not applied:
         return "old" if set(metadata.tables) & set(inspect(connection).get_table_names()) else "empty"
-    if set(heads) == set(scripts().get_heads()):
+    if applied == {revisions()[-1]}:
         return "current"
-    known = {script.revision for script in scripts().walk_revisions()}
-    return "old" if set(heads) <= known else "newer"
+    return "old" if applied <= set(revisions()) else "newer"
+
+
+def revisions() -> tuple[str, ...]:
+    """The migrations there are, the first one first: the numbers that their files' names begin with."""
+    return _numbers(LOCATION)
+
+
+@cache
+def _numbers(location: Path) -> tuple[str, ...]:
+    names = (file.name for file in (location / "versions").iterdir())
+    return tuple(sorted(name.partition("_")[0] for name in names if name[0].isdigit()))
+
+
+def _applied(connection: Connection) -> set[str]:
+    """What stands in alembic's own table: one number."""
+    if not inspect(connection).has_table("alembic_version"):
+        return set()
+    return set(connection.execute(text("SELECT version_num FROM alembic_version")).scalars())

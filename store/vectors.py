@@ -24,7 +24,6 @@ from sqlalchemy import text
 from store import cases
 from store.errors import StoreError
 from store.session import Store, Tx
-from store.vector_graph import build_beside
 
 Ids = NDArray[np.int64]
 Rows = NDArray[np.float32]
@@ -100,6 +99,8 @@ class PgvectorIndex:
         """
         with self._store.read() as tx:
             megabytes = self._graph_mb(tx)
+        from store.vector_graph import build_beside  # here: it brings psycopg, which a bot on SQLite does without
+
         return build_beside(self._store.server_url, self._table, self._graph, megabytes)
 
     @property

@@ -13,9 +13,9 @@ import yaml
 
 from bot.__main__ import build
 from bot.health import Finding, Health, SeatHealth, metrics
+from bot.wiring import NEEDS_TOKENS
 from bot.work import QUEUES
 from bot.work.backlog import Backlog
-from bot.work.jobs import NEEDS_TOKENS
 from store import status
 from store.model import Stream, StreamKind
 from store.posts import note_poll

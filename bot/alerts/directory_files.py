@@ -11,9 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from openpyxl import Workbook, load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
-
 from bot import spreadsheets
 from store.errors import BadInput
 
@@ -21,10 +18,10 @@ MAX_ROWS = 50_000
 MAX_BYTES = 20_000_000
 _BOUNDS = spreadsheets.Bounds(rows=MAX_ROWS + 1, unpacked_bytes=10 * MAX_BYTES)
 
-# What openpyxl and zipfile let fly over a damaged file (found by damaging files at random).
+# What openpyxl (beside its own InvalidFileException) and zipfile let fly over a damaged file (found by damaging files at random).
 _DAMAGED = (
-    InvalidFileException, zipfile.BadZipFile, zlib.error, SyntaxError, LookupError, ValueError, TypeError, AttributeError,
-    EOFError, NotImplementedError, RuntimeError, OSError,
+    zipfile.BadZipFile, zlib.error, SyntaxError, LookupError, ValueError, TypeError, AttributeError, EOFError,
+    NotImplementedError, RuntimeError, OSError,
 )  # fmt: skip
 
 Line = tuple[int, list[Any]]
@@ -94,12 +91,16 @@ def _filled(lines: Sequence[Line]) -> list[Line]:
 
 def _xlsx(path: Path) -> Table:
     """The first sheet. A merged cell's value stands for all of its cells; a formula is kept as such, to be refused."""
+    # Imported here: a third of a second that only a workbook needs.
+    from openpyxl import load_workbook
+    from openpyxl.utils.exceptions import InvalidFileException
+
     try:
         spreadsheets.check(path, _BOUNDS)
         book = load_workbook(path, data_only=False)
     except BadInput as error:
         raise BadInput(f"{path}: {error}", mend=error.mend) from error
-    except _DAMAGED as error:
+    except (InvalidFileException, *_DAMAGED) as error:
         raise BadInput(f"{path}: not readable as XLSX ({error})", mend="open it in a spreadsheet and save it again") from error
     if not book.worksheets:
         raise BadInput(f"{path}: holds no sheet", mend="put the directory on the first sheet")
@@ -129,6 +130,8 @@ def write_table(path: Path, columns: Sequence[str], rows: Sequence[dict[str, str
     """
     try:
         if path.suffix.lower() == ".xlsx":
+            from openpyxl import Workbook  # here: see _xlsx
+
             book = Workbook()
             sheet = book.active
             assert sheet is not None  # a new workbook has a sheet

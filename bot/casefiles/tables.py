@@ -20,11 +20,7 @@ from datetime import date
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
-import openpyxl
 import yaml
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-from openpyxl.utils.exceptions import InvalidFileException
 
 from bot import spreadsheets
 from bot.casefiles.lines import Line, adcode, checked, day, sex, whole, yes
@@ -36,8 +32,8 @@ MAX_ROWS = 20_000
 _MAX_CELL = 4000
 _BOUNDS = spreadsheets.Bounds(rows=MAX_ROWS + 1)
 _DAMAGED = (
-    ParseError, InvalidFileException, zipfile.BadZipFile, zlib.error, LookupError, ValueError, TypeError, ArithmeticError,
-    AttributeError, EOFError, NotImplementedError, RuntimeError, OSError,
+    ParseError, zipfile.BadZipFile, zlib.error, LookupError, ValueError, TypeError, ArithmeticError, AttributeError, EOFError,
+    NotImplementedError, RuntimeError, OSError,
 )  # fmt: skip
 
 
@@ -107,7 +103,9 @@ def write_csv(found: Iterable[Case]) -> str:
 
 def write_xlsx(found: Iterable[Case]) -> bytes:
     """The same as a workbook: every cell a text, so that no number loses its zeros and nothing is run as a formula."""
-    book = openpyxl.Workbook(write_only=True)
+    from openpyxl import Workbook  # here: a third of a second that only a workbook needs
+
+    book = Workbook(write_only=True)
     sheet = book.create_sheet("cases")
     sheet.freeze_panes = "A2"
     sheet.append(["ref", "state", *FIELDS])
@@ -120,6 +118,9 @@ def write_xlsx(found: Iterable[Case]) -> bytes:
 
 
 def _text_cell(sheet: Any, value: str) -> Any:
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+
     # XML has no place for control characters, and a workbook with one cannot be opened.
     cell = WriteOnlyCell(sheet, value=ILLEGAL_CHARACTERS_RE.sub("", value))
     cell.data_type = "s"  # it takes what begins with "=" for a formula
@@ -179,10 +180,13 @@ def _csv(data: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _xlsx(data: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
+    from openpyxl import load_workbook
+    from openpyxl.utils.exceptions import InvalidFileException
+
     try:
         spreadsheets.check(io.BytesIO(data), _BOUNDS)
-        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True)
-    except _DAMAGED as error:
+        book = load_workbook(io.BytesIO(data), read_only=True)
+    except (InvalidFileException, *_DAMAGED) as error:
         raise BadInput(f"the file is no XLSX workbook: {str(error)[:200]}") from error
     titles: list[str] = []
     for number, cells in enumerate(_rows(book), 1):

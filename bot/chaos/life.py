@@ -20,6 +20,8 @@ from bot.chaos.dying import FILE, VARIABLE
 _PRELOADED = [
     "bot.chaos.life",
     "bot.__main__",
+    "bot.commands.live",
+    "bot.commands.worker",
     "bot.wiring",
     "bot.platforms.weibo",
     "bot.platforms.x",

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 import threading
 import webbrowser
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -15,14 +12,19 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from bot import schedule
-from bot.bot import Bot
 from bot.commands.common import DEFAULT_CONFIG, EXIT_PROBLEM, ConfigOption, JsonOption, emit_json, err, out, table, tell
+from bot.commands.lines import live_lines
 from bot.demo.crew import alone, three_workers
 from bot.demo.run import DemoReport, play, stage
 from bot.demo.seats import Seat, serve
 from bot.settings import load_settings
 from bot.wiring import configure_logs, open_bot
 from store.errors import BadInput
+
+
+def register(app: typer.Typer) -> None:
+    """Add this command to the top level."""
+    app.command(epilog="Example: suishoupai demo --keep")(demo)
 
 
 def demo(
@@ -73,24 +75,6 @@ def show_seats(url: str, seats: Sequence[Seat], *, as_json: bool) -> None:
     shown = seats[0]
     words = f"The sign-in itself, to try: {shown.login}, {shown.password}, and six digits from an app that holds {shown.secret}"
     out.print(words, markup=False, highlight=False, soft_wrap=True)
-
-
-def live_lines(bot: Bot, *, as_json: bool) -> Callable[[str], None]:
-    """Prints what a running bot does as it happens: a line with the time, or one JSON object a line for scripts.
-
-    Whoever reads the lines may go away (a closed terminal, an ended pipe); the bot works on and says no more.
-    """
-
-    def say(line: str) -> None:
-        now = bot.clock()
-        told = json.dumps({"at": now.isoformat(), "line": line}, ensure_ascii=False)
-        try:
-            sys.stdout.write((told if as_json else f"{now.astimezone(bot.zone):%H:%M:%S} {line}") + "\n")
-            sys.stdout.flush()
-        except (OSError, ValueError):
-            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - stands until the process ends
-
-    return say
 
 
 def show(report: DemoReport, folder: Path, *, scaled: bool = False) -> None:

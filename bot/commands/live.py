@@ -1,4 +1,4 @@
-"""``demo``, ``run``, ``poll``, ``status``, ``migrate``, ``microblog``: the bot at work."""
+"""``run``, ``poll``, ``status``, ``migrate``, ``microblog``: the bot at work."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bot.commands.common import (
     table,
     tell,
 )
-from bot.commands.demo import demo, live_lines
+from bot.commands.lines import live_lines
 from bot.settings import load_settings
 from bot.steps import housekeeping
 from bot.watch import watching
@@ -35,7 +35,6 @@ from store.model import AlertState
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the top level."""
-    app.command(epilog="Example: suishoupai demo --keep")(demo)
     app.command(epilog="Example: suishoupai run --config live.yaml")(run)
     app.command(epilog="Example: suishoupai poll --json")(poll)
     app.command(epilog="Example: suishoupai status --json")(status)

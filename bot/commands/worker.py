@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bot.commands.common import DEFAULT_CONFIG, ConfigOption, JsonOption
-from bot.commands.demo import live_lines
+from bot.commands.lines import live_lines
 from bot.schedule import until_signalled
 from bot.settings import load_settings
 from bot.watch import alarming, watching

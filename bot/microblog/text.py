@@ -6,8 +6,6 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from twitter_text import parse_tweet
-
 from bot.microblog.model import Side
 
 _URL = re.compile(r"https?://[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")
@@ -55,6 +53,8 @@ def weibo_length(text: str) -> float:
 
 def x_length(text: str) -> int:
     """Weighted length as X counts it: CJK and emoji 2, an address 23."""
+    from twitter_text import parse_tweet  # here: its patterns take half a second to compile
+
     return int(parse_tweet(text).weightedLength)
 
 

@@ -6,8 +6,6 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from twitter_text import parse_tweet
-
 MAX_LENGTH = 280
 MAX_QUERY = 512
 """Characters of a recent-search query on the self-serve tiers."""
@@ -60,6 +58,8 @@ def newer_id(*ids: object) -> str | None:
 
 def weighted_length(text: str) -> int:
     """X's own count: CJK and emoji weigh 2, every URL 23, most other characters 1 (https://docs.x.com/fundamentals/counting-characters)."""
+    from twitter_text import parse_tweet  # here: its patterns take half a second to compile
+
     return int(parse_tweet(text).weightedLength)
 
 

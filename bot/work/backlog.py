@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
-
 from store.errors import StoreError
 from store.session import Store, Tx
 
@@ -45,6 +43,8 @@ def backlog(tx: Tx, alive_s: float) -> Backlog:
     Raises:
         StoreError: the queue's tables are not there.
     """
+    import psycopg  # here: a bot on SQLite does without it
+
     driver: Any = tx.connection.connection.driver_connection
     try:
         heard = "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - make_interval(secs => %s)"

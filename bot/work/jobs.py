@@ -26,9 +26,6 @@ from store.session import Due, DueKind
 
 Line = Callable[[str], None]
 
-NEEDS_TOKENS = frozenset({"poll", "deliver"})
-"""Queues whose workers speak with the platforms; all others know the platforms' rules alone."""
-
 DRIFT_KEPT_EVERY = 50
 
 

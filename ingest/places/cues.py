@@ -35,9 +35,9 @@ class Cue:
     hedged: bool = False
 
 
-def _first_of(named: tuple[tuple[Verdict, re.Pattern[str]], ...]) -> re.Pattern[str]:
+def _first_of(named: tuple[tuple[Verdict, str], ...]) -> re.Pattern[str]:
     """One expression for several; ``lastgroup`` tells which matched, and of several that do the first is taken."""
-    return re.compile("|".join(f"(?P<{verdict}>{pattern.pattern})" for verdict, pattern in named))
+    return re.compile("|".join(f"(?P<{verdict}>{pattern})" for verdict, pattern in named))
 
 
 _AFTER = _first_of(

@@ -1,8 +1,9 @@
 """What people write around a place's name: the words behind it and before it that say what the name is there.
 
 Each list is an alternation, one alternative a word; a blank separates them. :mod:`ingest.places.cues` reads them in
-bounded windows. A word begins with a plain character and looks behind afterwards (``家(?<!大家)``, not ``(?<!大)家``): so the
-regex engine passes over all positions where no word can begin. What stands before a name begins with a class of characters.
+bounded windows, and puts some of them together into one expression: those stand here as their text alone. A word begins with a
+plain character and looks behind afterwards (``家(?<!大家)``, not ``(?<!大)家``): so the regex engine passes over all positions
+where no word can begin. What stands before a name begins with a class of characters.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ AFTER_ROAD = re.compile(
     r"(?:新|老)?(?:[东西南北中]{0,2}|[一二三四五六七八九](?!一|道[街巷]|马路|(?<=一)路[找走追跟到来跑])|第[一二三])"
     r"(?:大?路(?![边上过旁人遇])|街(?![头上边坊]|道(?!口))|大街(?!小巷|上)|大道|道(?![具理路德歉谢出])|巷(?!子)|弄|胡同|门(?![口前外诊])|桥(?!头))"
 )
-AFTER_ORIGIN = re.compile(
+AFTER_ORIGIN = (
     _maybe("市 省 县 那边 这边 一带 附近 农村 山区")
     + "的?"
     + _any(
@@ -58,12 +59,12 @@ AFTER_ORIGIN = re.compile(
     )
 )
 SEEN_OR_SUSPECTED = _any("看 见 发现 遇 碰 出现 现身 乞讨 街头 疑似 怀疑 像 可能 有")
-AFTER_MISSING = re.compile(
+AFTER_MISSING = (
     rf"(?:(?!{SEEN_OR_SUSPECTED}){IN_CLAUSE}){{0,10}}?"
     + _any("走失 走丢 丢失 失踪 失散 被卖 被拐 被抢 被偷 被骗 被人?[抱带骗]走 抱走 不见了 出生 丢了 丢的")
 )
 PLACE_AT_SCHOOL = rf"{IN_CLAUSE}{{0,8}}(?:门口?|附近|旁边?|对面|校门|外面?|站|路口)"
-AFTER_INSTITUTION = re.compile(
+AFTER_INSTITUTION = (
     "[市省]?"
     + _any(
         rf"[市省县区]?公安(?!门|局?{IN_CLAUSE}{{0,4}}门口)"
@@ -76,7 +77,7 @@ AFTER_INSTITUTION = re.compile(
         rf" (?:大学|医科|师范|理工|交通|科技|工业|农业|外国语|财经|职业)(?!{PLACE_AT_SCHOOL})(?!城)"
     )
 )
-AFTER_GOODS = re.compile(
+AFTER_GOODS = (
     _any(
         "鸡饭 拉面 火锅 小面 米粉 烧饼 烤鸭 小吃 菜馆 菜(?![市场]) 酒家 酒楼 大酒店 饭店 饭馆 饭庄 面馆 包子 凉皮"
         " 肉夹馍 泡馍 特产 啤酒 土菜 农家菜 私房菜 大盘鸡 沙茶面 小笼包 大米 发廊 白药 同仁堂"
@@ -87,12 +88,12 @@ AFTER_GOODS = re.compile(
         " 香烟 牌照 牌子? 时间 大排档 大牌档 料理 餐厅 宾馆 风味 产的 制造"
     )
 )
-AFTER_DESTINATION = re.compile(
+AFTER_DESTINATION = (
     r"的?(?:[a-z]?\d{1,4}次?)?"
     + _any("火车 列车 动车 高铁 航班 飞机 大巴(?!扎) 班车 客车 机票 车票")
     + "(?![东西南北]?站|上)|(?:方向|方面)"
 )
-AFTER_GENERAL = re.compile(
+AFTER_GENERAL = (
     _any("这样的? 这种 那样的? 一样的? 似的 之类 等地 等城市 等大城市 等一?些 的?(?:上学|读书|念书|当兵)(?:的时候|时|那)")
     + r"|[\u4e00-\u9fff]{0,4}(?:被称为?|号称|素有)|的?[\u4e00-\u9fff]{0,3}(?:也没|都没|也不如|都不如|也比不上)(?:这|那)"
 )
@@ -110,7 +111,7 @@ AFTER_WORK = re.compile("[^，,。]{0,4}?" + _any("打工 上班 工作 务农 �
 AFTER_ERRAND = re.compile(_any("找(?!到) 投奔 打工 上学 读书 念书 看病 治病 求医 上访"))
 AFTER_TITLE = re.compile("[^《》\n]{0,8}》")
 AFTER_MORE = re.compile("[^，,。]{0,6}?(?:还|更)")
-AFTER_ASKED = re.compile("(?:市|县|那边|这边|站)?的?(?:吗|么(?!多)|嘛|吧[?？])")
+AFTER_ASKED = "(?:市|县|那边|这边|站)?的?(?:吗|么(?!多)|嘛|吧[?？])"
 """``上海的吗？``: the writer asks whether it is there, or for people who are."""
 AFTER_NAMESAKE = re.compile(_any("商城 商场 商贸城 批发 商品(?!房) 鞋城 服装城 皮革城") + "|[^，,。]{0,2}店")
 """Shops and malls that are called after the city their goods or owners come from (温州商城, 义乌商品批发)."""
@@ -118,7 +119,7 @@ AFTER_SPEECH = re.compile("[^，,。]{0,1}" + _any("话 方言 口音 腔"))
 STAFF = "(?:[\u4e00-\u9fff]{0,4}系)?的?[\u4e00-\u9fff]{0,2}" + _any(
     "出版 教授 医生 护士 老师 专家 学者 研究 调查 校友 志愿者 毕业 学生会 社团 课题组 学系"
 )
-AFTER_STAFF = re.compile("[^，,。在到]{0,6}?(?:大学|学院|医院)" + STAFF)
+AFTER_STAFF = "[^，,。在到]{0,6}?(?:大学|学院|医院)" + STAFF
 STAFF_OF_IT = re.compile(STAFF)
 """Behind a university or hospital: who works or studies there, not where somebody was."""
 AFTER_ON_ROAD = re.compile("[路街][边上旁]")

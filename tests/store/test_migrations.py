@@ -25,6 +25,12 @@ from store.session import Store
 REVISIONS = [script.revision for script in ScriptDirectory.from_config(migrate.config()).walk_revisions()][::-1]
 
 
+def test_the_files_of_the_migrations_are_named_by_their_numbers():
+    """The store reads from the names alone which migrations there are; alembic, which reads the files, says the same."""
+    assert list(migrate.revisions()) == REVISIONS
+    assert migrate.revisions()[-1:] == tuple(migrate.scripts().get_heads())
+
+
 @pytest.fixture
 def empty(database, fresh_database, tmp_path, clock):
     with fresh_database(database, tmp_path, tables=False) as url:
@@ -229,15 +235,8 @@ def next_version(tmp_path, monkeypatch):
         folder = tmp_path / "next" / "migrations"
         shutil.copytree(Path(migrate.__file__).with_name("migrations"), folder)
         written = NEXT.format(revision=f"{len(REVISIONS) + 1:04d}", before=REVISIONS[-1])
-        (folder / "versions" / "next.py").write_text(written)
-        present = migrate.config
-
-        def config():
-            made = present()
-            made.set_main_option("script_location", str(folder))
-            return made
-
-        monkeypatch.setattr(migrate, "config", config)
+        (folder / "versions" / f"{len(REVISIONS) + 1:04d}_next.py").write_text(written)
+        monkeypatch.setattr(migrate, "LOCATION", folder)
 
     return become
 
