@@ -84,9 +84,12 @@ setup "$word"
 case "$word" in
   test)
     browser
-    checks
     # Compiled modules are kept: the run starts a few hundred programs, and the next run need not compile its tests again.
+    # They are compiled once, beside the checks; else each of the workers would compile all of them at the same time.
     unset PYTHONDONTWRITEBYTECODE
+    "$py" -m pytest --collect-only -q >/dev/null 2>&1 &
+    checks
+    wait
     # Four at a time, on two cores too: half of the time a test waits, for a server of its own or for a process that ends.
     # Who is done takes from who is not: dealt out beforehand, one would sit over the long ones alone for two minutes.
     # PYTEST_WORKERS=0 runs them one after the other.
