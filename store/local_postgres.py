@@ -46,8 +46,9 @@ class Server:
             # Told apart by a lock: CREATE DATABASE has no IF NOT EXISTS.
             connection.execute("SELECT pg_advisory_lock(hashtext(%s))", (name,))
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone():
-                copied = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
-                connection.execute(copied)
+                # Copied as files: a third of the work of PostgreSQL's own way, which writes every page into its log.
+                copied = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
+                connection.execute(copied.format(sql.Identifier(name), sql.Identifier(template)))
         return self.url(name)
 
     def drop(self, name: str) -> None:

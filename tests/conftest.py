@@ -179,10 +179,17 @@ def _shape() -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))).hexdigest()[:12]
 
 
+def _database(item: pytest.Item) -> object:
+    called = getattr(item, "callspec", None)
+    return called.params.get("database") if called else None
+
+
 @pytest.fixture(scope="session")
 def fresh_database(request: pytest.FixtureRequest, migrated: Callable[[str], str]) -> Callable[..., Any]:
     """``with fresh_database(DATABASE, FOLDER) as url``: a database of one's own with the present tables; with ``of=URL`` a copy
     of that one (nobody may be using it), with ``tables=False`` an empty one."""
+    if any(_database(item) == "postgresql" for item in request.session.items) and not local_postgres.why_not():
+        request.getfixturevalue("postgres_server")  # from now on, so that it outlives all whose databases it holds
 
     @contextmanager
     def make(database: str, folder: Path, *, tables: bool = True, of: str = "") -> Iterator[str]:
