@@ -15,9 +15,9 @@ MODULES: dict[str, tuple[str, ...]] = {
     "live": ("run", "poll", "status", "migrate", "microblog"),
     "doctor": ("doctor",),
     "calibrate": ("calibrate",),
-    "extract": ("extract",),
-    "keeping": ("backup", "restore", "evaluate", "erase", "audit", "keys", "retention", "bans", "people"),
-    "console": ("console",),
+    "extract": ("extract", "evaluate"),
+    "keeping": ("backup", "restore", "erase", "audit", "keys", "retention", "bans"),
+    "console": ("console", "people"),
     "screenshots": ("screenshots",),
     "simulate": ("simulate",),
     "worker": ("worker",),
@@ -25,7 +25,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "cases", "officials", "sightings", "matches", "alerts", "tracks", "models", "postgres", "store", "supply",
     )},
 }  # fmt: skip
-"""The words of each module of bot/commands, in the order in which the help shows them."""
+"""The words of each module of bot/commands. The help shows them in this order, single commands before groups."""
 
 EPILOG = "Exit codes: 0 done, 1 a problem found or bad input, 2 wrong words, 3 settings, 4 database, 5 platform, 6 engine."
 

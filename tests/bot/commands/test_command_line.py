@@ -1,6 +1,8 @@
 """The command line as an operator uses it: every command has help with an example, JSON, exit codes, and clear errors."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +11,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from bot.__main__ import build
+from bot.__main__ import MODULES, build
 from bot.commands import common
 from bot.demo.photos import DemoPhoto
 from bot.microblog.model import Side
@@ -52,6 +54,35 @@ def _commands() -> list[str]:
 
     walk(get_command(build()), ())
     return sorted(found)
+
+
+@pytest.mark.parametrize("word", [word for words in MODULES.values() for word in words])
+def test_a_word_needs_no_other_word_s_module(word: str) -> None:
+    """With its module alone a command is the same as among all: name, help, options, and the words beneath it."""
+    alone, among_all = get_command(build(word)), get_command(build())
+    assert tuple(alone.commands) == next(words for words in MODULES.values() if word in words)
+    assert _told(alone.commands[word]) == _told(among_all.commands[word])
+
+
+def _told(command) -> object:
+    beneath = {name: _told(child) for name, child in getattr(command, "commands", {}).items()}
+    return command.name, command.help, command.epilog, [(p.name, p.opts, getattr(p, "help", "")) for p in command.params], beneath
+
+
+def test_the_words_are_all_there() -> None:
+    """What the table of modules says is what the modules bring; a word that is none of them brings all of them."""
+    words = sorted(word for words in MODULES.values() for word in words)
+    for word in ("", "--help", "no-such-word"):
+        assert sorted(get_command(build(word)).commands) == words
+
+
+def test_a_command_starts_without_what_only_others_need() -> None:
+    """Every command pays for what its module loads: those below took two of its three seconds."""
+    heavy = {"openpyxl", "twitter_text", "alembic", "uvicorn", "jinja2", "matplotlib", "onnxruntime", "insightface", "scipy"}
+    ask = "import sys; from bot.__main__ import build; [build(word) for word in ('cases', 'status')]; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True).stdout.split()
+    assert "store.cases" in loaded
+    assert heavy.isdisjoint(loaded)
 
 
 def test_every_promised_command_is_there() -> None:
