@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,15 +47,18 @@ class Person:
 
 
 @pytest.fixture
-def url() -> Iterator[str]:
+def url(tmp_path: Path) -> Iterator[str]:
     """A fresh server with a bot and two people."""
-    from mastodon_mock.config import SeedAccount, SeedConfig
+    from mastodon_mock.config import DatabaseConfig, MastodonMockConfig, SeedAccount, SeedConfig
 
     accounts = [
         SeedAccount(username=name, display_name=name, access_token=f"token-of-{name}")
         for name in ("suishoupai", "walker", "neighbour")
     ]
-    with mock.MockServer(seed=SeedConfig(accounts=accounts)) as server:
+    settings = MastodonMockConfig(
+        database=DatabaseConfig(path=":memory:"), seed=SeedConfig(accounts=accounts), media_storage_path=str(tmp_path / "media")
+    )
+    with mock.MockServer(config=settings) as server:
         yield server.base_url.rstrip("/")
 
 
