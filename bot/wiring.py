@@ -225,6 +225,12 @@ def refuse_unaccounted(loaded: Loaded, seats: Mapping[str, PlatformSeat]) -> Non
         )
 
 
+def _load_now(seats: Mapping[str, PlatformSeat]) -> None:
+    """What a platform loads to weigh its first text (X half a second of patterns) is loaded now, not while other writers wait."""
+    for seat in seats.values():
+        seat.platform.rules.length("")
+
+
 @contextmanager
 def open_bot(loaded: Loaded, clock: Clock = utc_now) -> Iterator[Bot]:
     """The whole bot, its parts closed at the end of the block. Holds the one place of a running bot on its database.
@@ -235,6 +241,7 @@ def open_bot(loaded: Loaded, clock: Clock = utc_now) -> Iterator[Bot]:
     settings = loaded.settings
     seats = open_platforms(loaded, clock)
     refuse_unaccounted(loaded, seats)
+    _load_now(seats)
     templates = load_templates(settings.alerts.templates_dir)
     with ExitStack() as stack:
         store = open_store(loaded, clock)
@@ -265,6 +272,7 @@ def open_worker(loaded: Loaded, queues: Collection[str], clock: Clock = utc_now)
         raise SettingsError("a worker needs work.mode: shared", mend="set it for all processes, or: suishoupai run")
     seats = open_platforms(loaded, clock, speak=bool(NEEDS_TOKENS & set(queues)), fetch="extract" in queues)
     refuse_unaccounted(loaded, seats)
+    _load_now(seats)
     templates = load_templates(settings.alerts.templates_dir)
     with ExitStack() as stack:
         store = open_store(loaded, clock)
