@@ -27,6 +27,7 @@ from sqlalchemy.engine import Engine as SqlEngine
 from sqlalchemy.engine import make_url
 
 from bot import casework, wiring
+from bot.__main__ import build
 from bot.bot import Bot
 from bot.demo.photos import DemoPhoto, demo_photos
 from bot.microblog.environment import environment
@@ -68,6 +69,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # Typer looks at the signature of each of a hundred commands anew for every call: a fifth of a run's processor time.
     typer.testing._get_command = functools.cache(typer.main.get_command)
     share_compiled_statements()
+    build()  # loads every command's module, before a test replaces for a while what they import
 
 
 def share_compiled_statements() -> None:
