@@ -109,7 +109,7 @@ def revisions() -> tuple[str, ...]:
 
 @cache
 def _numbers(location: Path) -> tuple[str, ...]:
-    names = (file.name for file in (location / "versions").iterdir())
+    names = (file.name for file in (location / "versions").glob("*.py"))
     return tuple(sorted(name.partition("_")[0] for name in names if name[0].isdigit()))
 
 

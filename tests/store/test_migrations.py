@@ -31,6 +31,15 @@ def test_the_files_of_the_migrations_are_named_by_their_numbers():
     assert migrate.revisions()[-1:] == tuple(migrate.scripts().get_heads())
 
 
+def test_what_an_editor_leaves_beside_the_migrations_is_none(tmp_path, monkeypatch):
+    """A backup or a swap file does not make every database an old one."""
+    (tmp_path / "versions").mkdir()
+    for name in ("0001_first.py", "0002_second.py", "0003_third.py.swp", "0003_third.py~", "0004_fourth.orig", "__init__.py"):
+        (tmp_path / "versions" / name).touch()
+    monkeypatch.setattr(migrate, "LOCATION", tmp_path)
+    assert migrate.revisions() == ("0001", "0002")
+
+
 @pytest.fixture
 def empty(database, fresh_database, tmp_path, clock):
     with fresh_database(database, tmp_path, tables=False) as url:
