@@ -21,7 +21,8 @@ from store.model import Band, FaceQuality
 
 CROWD = 3
 """A face that reaches the high threshold with this many cases is set aside: at least all but one of them are wrong."""
-_SHORTLIST = 200
+SHORTLIST = 200
+"""Cases that a face is compared with by its normalised score: the best by cosine."""
 _BLOCK = 4096
 _BATCH = 512
 
@@ -159,7 +160,7 @@ class _Scored:
 
 def _scored(faces: Sequence[Probe], gallery: Gallery, calibration: Calibration, keep: int) -> _Scored:
     vectors = np.stack([face.vector for face in faces])
-    hits = gallery.search(vectors, max(keep, _SHORTLIST))
+    hits = gallery.search(vectors, max(keep, SHORTLIST))
     scores = _scores(vectors, hits.case_ids, hits.scores, gallery, calibration)
     order = np.lexsort((hits.case_ids, -scores))
     groups = gallery.groups_of(np.unique(hits.case_ids).tolist())
@@ -189,7 +190,7 @@ def against_cases(case_ids: Sequence[int], faces: Sequence[Probe], gallery: Gall
         raw = part @ templates.T
         scores = _scores(part, np.broadcast_to(wanted, raw.shape), raw, gallery, calibration)
         for i in np.flatnonzero((scores >= limits).any(axis=1)).tolist():
-            outcome = search([usable[start + i]], gallery, calibration, keep=_SHORTLIST)
+            outcome = search([usable[start + i]], gallery, calibration, keep=SHORTLIST)
             found += [match for match in outcome.matches if match.case_id in groups]
     return sorted(found, key=lambda match: (-_value(match), match.face_index, match.case_id))
 

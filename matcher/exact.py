@@ -1,8 +1,8 @@
 """Exact search inside this process: case templates in one matrix, changed in place. See :class:`matcher.index.VectorIndex`.
 
 Exact, because a missed mate is a missed child, and how far an approximate index can be trusted depends on data nobody can check
-beforehand (recall 0.66 to 0.996 with one setting). Up to ``HALF_FROM`` cases the float16 values lie widened in a float32 matrix,
-which BLAS searches at once; above, they lie in float16 alone (:mod:`matcher.nearest`): a quarter of a gigabyte for a million
+beforehand (recall 0.66 to 0.996 with one setting). Up to ``SPLIT_FROM`` cases the numbers lie widened in a float32 matrix,
+which BLAS searches at once; above, they lie in two bytes a number (:mod:`matcher.nearest`): a quarter of a gigabyte for a million
 128-d cases, and nothing beside it but 13 bytes a case.
 """
 
@@ -18,12 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.cores import cores
-from matcher.index import Groups, Ids, Rows, drawn, halved
-from matcher.nearest import Block, HalfRows, best_of_all, best_rows, block_rows, one_thread
+from matcher.index import Groups, Ids, Rows, drawn
+from matcher.nearest import Block, SplitRows, best_of_all, best_rows, block_rows, one_thread
 from matcher.places import Places
+from store.halves import stepped, unstepped
 
-HALF_FROM = 8_192
-"""Cases from which the rows are kept as float16 alone; below, the float32 matrix fits the cache and needs no faiss."""
+SPLIT_FROM = 8_192
+"""Cases from which the rows are kept in two bytes a number; below, the float32 matrix fits the cache and needs no faiss."""
 THREADS_FROM = 200_000
 """Cases from which one probe is shared between threads; below, it is over before a second one wakes up."""
 SCAN_UP_TO = 8
@@ -49,7 +50,7 @@ class ExactIndex:
         self._ids: Ids = np.zeros(_FIRST_CAPACITY, np.int64)
         self._groups: Groups = np.zeros(_FIRST_CAPACITY, np.uint8)
         self._wide: Rows = np.zeros((_FIRST_CAPACITY, dimension), np.float32)
-        self._half: HalfRows | None = None
+        self._split: SplitRows | None = None
 
     def __repr__(self) -> str:
         return f"<ExactIndex of {len(self._places)} cases, {self._dimension}-d>"
@@ -58,24 +59,24 @@ class ExactIndex:
     def nbytes(self) -> int:
         """Bytes held for searching: the rows, their ids and groups, and where each case lies."""
         with self._lock:
-            rows = self._wide.nbytes if self._half is None else self._half.nbytes
+            rows = self._wide.nbytes if self._split is None else self._split.nbytes
             return rows + self._ids.nbytes + self._groups.nbytes + self._places.nbytes
 
     def put(self, case_ids: Sequence[int], rows: Rows, groups: Sequence[int]) -> None:
         """Add cases, or replace their templates; see :class:`matcher.index.VectorIndex`."""
-        ids, half, kinds = np.asarray(case_ids, np.int64), halved(rows), np.asarray(groups, np.uint8)
+        ids, steps, kinds = np.asarray(case_ids, np.int64), stepped(rows), np.asarray(groups, np.uint8)
         if len(np.unique(ids)) != len(ids):  # one case twice in a call: the later wins, as in two calls
             _, last = np.unique(ids[::-1], return_index=True)
             keep = np.sort(len(ids) - 1 - last)
-            ids, half, kinds = ids[keep], half[keep], kinds[keep]
+            ids, steps, kinds = ids[keep], steps[keep], kinds[keep]
         with self._lock:
             places = self._places.of(ids)
             here = np.flatnonzero(places >= 0)
             for i in here:
-                self._write(int(places[i]), half[i])
+                self._write(int(places[i]), steps[i])
             self._groups[places[here]] = kinds[here]
             new = places < 0
-            self._append(ids[new], half[new], kinds[new])
+            self._append(ids[new], steps[new], kinds[new])
 
     def remove(self, case_ids: Sequence[int]) -> int:
         """Take cases out: the last row takes the place of each. See :class:`matcher.index.VectorIndex`."""
@@ -110,7 +111,7 @@ class ExactIndex:
             wanted = np.unique(np.asarray(case_ids, np.int64))
             places = self._places.of(wanted)
             here = places >= 0
-            return wanted[here], self._rows(places[here]).astype(np.float32), self._groups[places[here]]
+            return wanted[here], self._rows(places[here]), self._groups[places[here]]
 
     def members(self, most: int) -> tuple[int, Ids]:
         """How many cases there are, and which stand for all; see :class:`matcher.index.VectorIndex`."""
@@ -120,8 +121,8 @@ class ExactIndex:
 
     def _near(self, probes: Rows, k: int) -> Iterator[NDArray[np.int64]]:
         """Rows among which each probe's ``k`` best surely are."""
-        half = self._half
-        if half is None:
+        split = self._split
+        if split is None:
             count = len(self._places)
             if len(probes) == 1:
                 yield best_of_all(self._wide[:count] @ probes[0], k)
@@ -129,40 +130,40 @@ class ExactIndex:
                 yield from best_rows(probes, self._wide_blocks(), k)
             return
         one_thread()
-        pool = _pool(self._threads) if self._threads > 1 and len(half) >= THREADS_FROM else None
+        pool = _pool(self._threads) if self._threads > 1 and len(split) >= THREADS_FROM else None
         if len(probes) > SCAN_UP_TO:
-            yield from half.multiply(probes, k, pool)
+            yield from split.multiply(probes, k, pool)
             return
         for probe in probes:
-            rows, sure = half.scan(probe, k, pool)
-            yield rows if sure else half.multiply(probe[None], k, pool)[0]
+            rows, sure = split.scan(probe, k, pool)
+            yield rows if sure else split.multiply(probe[None], k, pool)[0]
 
     def _wide_blocks(self) -> Iterator[Block]:
         count, height = len(self._places), block_rows(self._dimension)
         return ((start, self._wide[start : min(start + height, count)]) for start in range(0, count, height))
 
-    def _rows(self, places: NDArray[np.int64]) -> NDArray[np.floating]:
-        return self._wide[places] if self._half is None else self._half.read(places)
+    def _rows(self, places: NDArray[np.int64]) -> Rows:
+        return self._wide[places] if self._split is None else unstepped(self._split.read(places))
 
-    def _write(self, place: int, row: NDArray[np.float16]) -> None:
-        if self._half is None:
-            self._wide[place] = row
+    def _write(self, place: int, row: NDArray[np.int16]) -> None:
+        if self._split is None:
+            self._wide[place] = unstepped(row)
         else:
-            self._half.write(place, row)
+            self._split.write(place, row)
 
-    def _append(self, ids: Ids, rows: NDArray[np.float16], groups: Groups) -> None:
+    def _append(self, ids: Ids, rows: NDArray[np.int16], groups: Groups) -> None:
         start, end = len(self._places), len(self._places) + len(ids)
         self._ids, self._groups = _grown(self._ids, end), _grown(self._groups, end)
         self._ids[start:end], self._groups[start:end] = ids, groups
-        if self._half is None and end >= HALF_FROM:
-            self._half = HalfRows(self._dimension)
-            self._half.extend(halved(self._wide[:start]))
+        if self._split is None and end >= SPLIT_FROM:
+            self._split = SplitRows(self._dimension)
+            self._split.extend(stepped(self._wide[:start]))
             self._wide = np.zeros((0, self._dimension), np.float32)
-        if self._half is None:
+        if self._split is None:
             self._wide = _grown(self._wide, end)
-            self._wide[start:end] = rows
+            self._wide[start:end] = unstepped(rows)
         else:
-            self._half.extend(rows)
+            self._split.extend(rows)
         self._places.add(ids, start)
 
     def _remove(self, case_id: int) -> bool:
@@ -171,13 +172,13 @@ class ExactIndex:
             return False
         last = len(self._places)
         if place != last:
-            self._write(place, self._rows(np.array([last]))[0].astype(np.float16))
+            self._write(place, stepped(self._rows(np.array([last])))[0])
             self._ids[place], self._groups[place] = self._ids[last], self._groups[last]
             self._places.move(int(self._ids[place]), place)
-        if self._half is None:
+        if self._split is None:
             self._wide[last] = 0.0  # erased means erased
         else:
-            self._half.drop_last()
+            self._split.drop_last()
         return True
 
 

@@ -1,9 +1,8 @@
 """What a search index over case templates must offer. Two implement it: :class:`matcher.exact.ExactIndex` in this process, and
 ``store.vectors.PgvectorIndex`` inside PostgreSQL. tests/contracts/test_index.py holds both to the same words.
 
-Every template is kept as float16: half the bytes to read, and reading is the whole cost of a search. It moves a cosine by
-about 1e-5 (2**-11 relative for each coordinate at most), and since every index keeps the same float16 values, a score does not
-depend on which of them serves. Scores are exact over those values.
+Every template is kept in the same numbers (:mod:`store.halves`), so a score does not depend on which index serves. Scores are
+exact over those numbers.
 """
 
 from __future__ import annotations
@@ -13,6 +12,8 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from store.halves import halved as halved
 
 Rows = NDArray[np.float32]
 """Vectors as rows, shape (n, dimension), C-contiguous."""
@@ -39,11 +40,6 @@ class VectorIndex(Protocol):
 
     def members(self, most: int) -> tuple[int, Ids]:
         """How many cases there are, and the ids (ascending) of ``most`` of them: those with the smallest :func:`lot`."""
-
-
-def halved(rows: Rows) -> NDArray[np.float16]:
-    """The float16 values that every index keeps of ``rows``."""
-    return np.ascontiguousarray(rows, dtype="<f2")
 
 
 def lot(case_ids: Ids) -> NDArray[np.uint64]:

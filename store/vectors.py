@@ -3,8 +3,8 @@
 What lies here is *not sealed*: pgvector cannot search sealed vectors. So the operator has to allow it
 (``matching.unsealed_vectors``), and the tables are UNLOGGED: their rows are in no write-ahead log, no archive, no replica and no
 base backup, and after a crash they are empty and filled again. They are derived from the sealed ``case_faces``, belong to no
-migration, and lose a case with the transaction that erases it. The values are the float16 numbers that the index in a process
-keeps (``matcher.index``), so both give the same scores.
+migration, and lose a case with the transaction that erases it. The numbers are those that the index in a process keeps
+(:mod:`store.halves`), so both give the same scores.
 
 A search is exact: every row is read, by parallel workers where the server has them. HNSW is for those who ask for it; its answers
 are scored exactly too, but it may miss some, and :meth:`PgvectorIndex.measure_recall` says how many.
@@ -23,6 +23,7 @@ from sqlalchemy import text
 
 from store import cases
 from store.errors import StoreError
+from store.halves import halved
 from store.session import Store, Tx
 
 Ids = NDArray[np.int64]
@@ -267,7 +268,7 @@ class PgvectorIndex:
         fields += [("n3", ">i4"), ("lot", ">i8"), ("n4", ">i4"), ("dim", ">i2"), ("zero", ">i2"), ("vector", ">f2", (size,))]
         made = np.zeros(len(ids), np.dtype(fields))
         made["fields"], made["n1"], made["n2"], made["n3"], made["n4"], made["dim"] = 4, 8, 2, 8, 4 + 2 * size, size
-        made["case_id"], made["kind"], made["vector"] = ids, groups, rows.astype("<f2")
+        made["case_id"], made["kind"], made["vector"] = ids, groups, halved(rows)
         made["lot"] = (self._lot(ids) ^ _SIGN).view(np.int64)
         return made.tobytes()
 

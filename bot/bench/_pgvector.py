@@ -23,9 +23,7 @@ from store.vectors import PgvectorIndex
 
 TOP = 10
 _CHUNK = 20_000
-_EF = 400
-_MOST_HNSW = 100_000
-"""Building it over a million takes some five to eight minutes of a core."""
+EF = 400
 _CASES = (
     "INSERT INTO cases (id, ref, name, contacts, registered_by, registered_at, state, seq)"
     " SELECT n, n::text, '', '[]', 'bench', now(), 'verified', n FROM generate_series(1, %d) n"
@@ -43,18 +41,18 @@ def server() -> Iterator[LocalServer]:
             yield started
 
 
-def at_size(started: LocalServer, vectors: NDArray[np.float32], truth: NDArray[np.int64]) -> list[Figure]:
-    """pgvector's exact scan over ``vectors`` as templates, beside faiss; ``truth``: the best rows of the first probes."""
+@contextmanager
+def filled(started: LocalServer, vectors: NDArray[np.float32]) -> Iterator[tuple[PgvectorIndex, Store, float]]:
+    """An index in a database of its own that holds ``vectors`` as templates, ids from 1, and the seconds that took."""
     rows, dimension = vectors.shape
-    label, name = f"{rows:,} x {dimension}", f"bench_{rows}_{dimension}"
-    url = started.make(name)
-    store = Store(url, lambda: datetime.now(UTC))
+    name = f"bench_{rows}_{dimension}"
+    store = Store(started.make(name), lambda: datetime.now(UTC))
     try:
         store.migrate()
         with store.write() as tx:
             tx.connection.exec_driver_sql("CREATE EXTENSION vector")
             tx.connection.exec_driver_sql(_CASES % rows)
-        index = PgvectorIndex(store, name, dimension, lot)
+        index = PgvectorIndex(store, name, dimension, lot, EF)
         index.open()
         began = time.perf_counter()
         for start in range(0, rows, _CHUNK):
@@ -63,17 +61,23 @@ def at_size(started: LocalServer, vectors: NDArray[np.float32], truth: NDArray[n
         filled_s = time.perf_counter() - began
         with store.write() as tx:
             tx.connection.exec_driver_sql("ANALYZE")
-            megabytes = float(tx.connection.exec_driver_sql(_SIZE).scalar_one()) / 1e6
+        yield index, store, filled_s
+    finally:
+        store.close()
+        started.drop(name)
+
+
+def at_size(started: LocalServer, vectors: NDArray[np.float32], truth: NDArray[np.int64]) -> list[Figure]:
+    """pgvector's exact scan over ``vectors`` as templates, beside faiss; ``truth``: the best rows of the first probes."""
+    label = _label(vectors)
+    with filled(started, vectors) as (index, store, filled_s):
+        megabytes = _megabytes(store)
         half = FaissHalf(vectors)
         ours, theirs = (median(_seconds(partial(search, vectors[:1], TOP))) for search in (index.search, half.search))
         several = vectors[:8]
         began = time.perf_counter()
         found = index.search(several, TOP)[0] - 1
         batch = len(several) / (time.perf_counter() - began)
-        near = _approximate(store, name, vectors, label, ours) if rows <= _MOST_HNSW else []
-    finally:
-        store.close()
-        started.drop(name)
     recall = float(np.mean([len(set(a) & set(b)) / TOP for a, b in zip(found.tolist(), truth[:8].tolist(), strict=True)]))
     return [
         Figure(f"{label}, pgvector exact, one probe", 1 / ours, "probes/s", theirs / ours, half.name),
@@ -82,29 +86,38 @@ def at_size(started: LocalServer, vectors: NDArray[np.float32], truth: NDArray[n
         Figure(
             f"{label}, pgvector, its tables and indexes", megabytes, "MB", megabytes / (half.nbytes / 1e6), half.name, "lower"
         ),
-        Figure(f"{label}, pgvector, filling", rows / filled_s, "cases/s"),
-        *near,
+        Figure(f"{label}, pgvector, filling", len(vectors) / filled_s, "cases/s"),
     ]
 
 
-def _approximate(store: Store, name: str, vectors: NDArray[np.float32], label: str, exact_s: float) -> list[Figure]:
-    """HNSW over the same table, as an operator may opt in to it: its recall as the bot measures it at its start."""
-    index = PgvectorIndex(store, name, vectors.shape[1], lot, _EF)
-    began = time.perf_counter()
-    index.build_graph()
-    built_s = time.perf_counter() - began
-    one = median(_seconds(partial(index.search, vectors[:1], TOP)))
-    recall = index.measure_recall()
-    assert recall is not None  # there are cases, and the search is approximate
-    with store.read() as tx:
-        megabytes = float(tx.connection.exec_driver_sql(_SIZE).scalar_one()) / 1e6
-    words = f"{label}, pgvector HNSW (ef {_EF})"
+def graph_at_size(started: LocalServer, vectors: NDArray[np.float32]) -> list[Figure]:
+    """HNSW over ``vectors``, as an operator may opt in to it, beside the exact scan of the same table: its recall as the bot
+    measures it at its start."""
+    label = _label(vectors)
+    with filled(started, vectors) as (index, store, _):
+        exact_s = median(_seconds(partial(index.search, vectors[:1], TOP)))  # exact, until the graph stands
+        began = time.perf_counter()
+        index.build_graph()
+        built_s = time.perf_counter() - began
+        one_s = median(_seconds(partial(index.search, vectors[:1], TOP)))
+        recall = index.measure_recall()
+        assert recall is not None  # there are cases, and the search is approximate
+        megabytes = _megabytes(store)
     return [
-        Figure(f"{words}, one probe", 1 / one, "probes/s", exact_s / one, "pgvector exact"),
-        Figure(f"{words}, recall over {recall.probes} probes", recall.share, "of 1"),
-        Figure(f"{words}, building", built_s, "s", better="lower"),
-        Figure(f"{words}, tables and indexes", megabytes, "MB", better="lower"),
+        Figure(f"{label}, one probe", 1 / one_s, "probes/s", exact_s / one_s, "pgvector exact"),
+        Figure(f"{label}, recall over {recall.probes} probes", recall.share, "of 1"),
+        Figure(f"{label}, building", built_s, "s", better="lower"),
+        Figure(f"{label}, tables and indexes", megabytes, "MB", better="lower"),
     ]
+
+
+def _label(vectors: NDArray[np.float32]) -> str:
+    return f"{len(vectors):,} x {vectors.shape[1]}"
+
+
+def _megabytes(store: Store) -> float:
+    with store.read() as tx:
+        return float(tx.connection.exec_driver_sql(_SIZE).scalar_one()) / 1e6
 
 
 def _seconds(work: Callable[[], object]) -> list[float]:

@@ -64,7 +64,7 @@ class Blas:
 
 
 class Memory:
-    """As many bytes as the rows have in float16, read once and added up: no exact search over them can be faster.
+    """As many bytes as the rows have in float16, read once and added up: no search that reads all of them can be faster.
 
     Args:
         threads: Threads that share the reading, a part each.

@@ -12,6 +12,7 @@ import pytest
 from matcher import exact, nearest
 from matcher.exact import ExactIndex
 from matcher.index import VectorIndex, lot
+from store.halves import halved
 from store.session import Store
 from store.tables import cases
 from store.vectors import PgvectorIndex
@@ -21,9 +22,13 @@ Make = Callable[[], VectorIndex]
 
 
 def units(count: int, seed: int = 0, dimension: int = DIMENSION) -> np.ndarray:
-    """Random unit vectors of numbers that float16 holds exactly, so that nothing here depends on rounding."""
-    rows = np.random.default_rng(seed).normal(size=(count, dimension)).astype(np.float32)
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float16).astype(np.float32)
+    """Random unit vectors of numbers that are kept as they are, so that nothing here depends on rounding."""
+    return kept(np.random.default_rng(seed).normal(size=(count, dimension)))
+
+
+def kept(rows: np.ndarray) -> np.ndarray:
+    """``rows`` at unit length, in the numbers that an index keeps."""
+    return halved(rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
 @pytest.fixture(scope="session")
@@ -52,15 +57,15 @@ def pgvector(request: pytest.FixtureRequest) -> Iterator[Make]:
     store.close()
 
 
-@pytest.fixture(params=["wide", "half", "threads", "pgvector"])
+@pytest.fixture(params=["wide", "split", "threads", "pgvector"])
 def make(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Make:
-    """Opens an empty index. ``half`` keeps float16 from the 10th case on, in pieces of 64 rows; ``threads`` shares its pieces."""
+    """Opens an empty index. ``split`` keeps two planes from the 10th case on, in pieces of 64 rows; ``threads`` shares them."""
     if request.param == "pgvector":
         opens: Make = request.getfixturevalue("pgvector")
         return opens
     if request.param == "wide":
         return lambda: ExactIndex(DIMENSION)
-    monkeypatch.setattr(exact, "HALF_FROM", 10)
+    monkeypatch.setattr(exact, "SPLIT_FROM", 10)
     monkeypatch.setattr(exact, "THREADS_FROM", 10)
     monkeypatch.setattr(nearest, "PIECE_BYTES", 64 * 2 * DIMENSION)
     monkeypatch.setattr(nearest, "_BLOCK_BYTES", 48 * 4 * DIMENSION)
@@ -105,10 +110,37 @@ def test_equal_scores_come_in_the_order_of_case_ids(make: Make, probes: int) -> 
 def test_one_likeness_over_and_over_is_still_searched_exactly(make: Make) -> None:
     """Where all cases are all but equal, none that belongs among the best is missed."""
     base, noise = units(1)[0], units(400, seed=2)
-    rows = base + 1e-3 * noise
-    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float16).astype(np.float32)
+    rows = kept(base + 1e-3 * noise)
     places, _ = best(rows, rows[7], 5)
     assert filled(make, rows).search(rows[7:8], 5)[0][0].tolist() == [place + 1 for place in places]
+
+
+@pytest.mark.parametrize("probes", [1, 30])
+def test_likenesses_that_differ_in_the_last_bits_are_told_apart(make: Make, probes: int) -> None:
+    """Rows that agree in the upper byte of every number, and differ below it, come in their true order."""
+    base = np.full(DIMENSION, 1 / DIMENSION**0.5)
+    rows = kept(base + np.random.default_rng(3).uniform(0, 2**-9, (600, DIMENSION)))
+    asked = units(probes, seed=8)
+    ids, _ = filled(make, rows).search(asked, 20)
+    for i, probe in enumerate(asked):
+        assert ids[i].tolist() == [place + 1 for place in best(rows, probe, 20)[0]]
+
+
+@pytest.mark.parametrize("probes", [1, 30])
+def test_a_vector_of_one_large_number_is_searched_exactly_too(make: Make, probes: int) -> None:
+    """Vectors along an axis, and others with one coordinate far above the rest, put in after hundreds of ordinary ones."""
+    ordinary, axes = units(400), np.concatenate([np.eye(DIMENSION), -np.eye(DIMENSION)]).astype(np.float32)
+    peaked = kept(axes + 0.1 * units(2 * DIMENSION, seed=6))
+    rows = np.concatenate([ordinary, axes, peaked])
+    index = filled(make, ordinary)
+    index.put(range(401, len(rows) + 1), rows[400:], [0] * (len(rows) - 400))
+    asked = np.concatenate([axes[:3], peaked[:3], units(24, seed=7)])[-probes:]
+    ids, scores = index.search(asked, 40)
+    for i, probe in enumerate(asked):
+        places, wanted = best(rows, probe, 40)
+        assert ids[i].tolist() == [place + 1 for place in places]
+        assert np.allclose(scores[i], wanted, atol=1e-6)
+    assert np.array_equal(index.fetch(range(1, len(rows) + 1))[1], rows)
 
 
 def test_asking_for_more_than_there_are_gives_all(make: Make) -> None:
@@ -139,7 +171,7 @@ def test_any_order_of_adding_changing_and_removing_gives_the_same_index(make: Ma
 
 
 def test_what_was_put_is_what_is_fetched(make: Make) -> None:
-    """Templates come back as float16 keeps them, with their groups, in the order of ids; unknown cases are left out."""
+    """Templates come back in the numbers that are kept, with their groups, in the order of ids; unknown cases are left out."""
     rows = np.random.default_rng(3).normal(size=(30, DIMENSION)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     index = make()
@@ -147,7 +179,7 @@ def test_what_was_put_is_what_is_fetched(make: Make) -> None:
     ids, found, groups = index.fetch([12, 5, 999, 12])
     assert ids.tolist() == [5, 12]
     assert groups.tolist() == [1, 2]
-    assert np.array_equal(found, rows[[4, 11]].astype(np.float16).astype(np.float32))
+    assert np.array_equal(found, halved(rows[[4, 11]]).astype(np.float32))
 
 
 def test_a_case_put_twice_has_its_later_template(make: Make) -> None:

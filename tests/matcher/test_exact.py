@@ -1,4 +1,5 @@
-"""What only the index in this process promises: that its memory holds one copy, and no trace of what was erased."""
+"""What only the index in this process promises: that its memory holds one copy, and no trace of what was erased; and how its
+rows are read in part, without missing any."""
 
 from __future__ import annotations
 
@@ -7,37 +8,45 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from matcher import exact
+from matcher import exact, nearest
 from matcher.exact import ExactIndex
-from matcher.nearest import widen
+from matcher.nearest import SplitRows, joined, one_thread
 from matcher.places import Places
+from store.halves import STEPS, halved, stepped, unstepped
 
 Units = Callable[..., np.ndarray]
 
 
-def everything(index: ExactIndex) -> np.ndarray:
-    """Every number the index holds rows in, what lies behind its last row included."""
-    if index._half is None:
-        return index._wide.ravel()
-    return np.concatenate([index._half._codes(piece).astype(np.float32).ravel() for piece in range(len(index._half._pieces))])
+def everything(index: ExactIndex, rows: int) -> np.ndarray:
+    """Every number the index holds in the memory of ``rows`` rows, what lies behind its last row included."""
+    if index._split is None:
+        return index._wide[:rows]
+    import faiss
+
+    [piece] = index._split._pieces
+    upper = faiss.rev_swig_ptr(piece.upper.codes.data(), rows * 16).reshape(rows, 16)
+    return unstepped(joined(upper, piece.lower[:rows]) >> index._split._finer)
 
 
-@pytest.mark.parametrize("half_from", [10, 10**9])
-def test_a_removed_case_leaves_no_trace_in_memory(units: Units, half_from: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("split_from", [10, 10**9])
+def test_a_removed_case_leaves_no_trace_in_memory(split_from: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Erasing a case overwrites its vector, as the last row and in the middle."""
-    monkeypatch.setattr(exact, "HALF_FROM", half_from)
-    rows = np.full((30, 16), 0.01, np.float32)
-    rows[[4, 29]] = 0.25
+    monkeypatch.setattr(exact, "SPLIT_FROM", split_from)
+    rows = np.full((30, 16), 5 / STEPS, np.float32)
+    rows[[4, 29]] = 9999 / STEPS
     index = ExactIndex(16)
-    index.put(range(30), rows, [0] * 30)
-    before = everything(index)
-    assert (before == 0.25).sum() == 32
+    index.put(range(30), halved(rows), [0] * 30)
+    marked = halved(rows[4:5])[0, 0]
+    assert (everything(index, 30) == marked).sum() == 32
     index.remove([29, 4])
-    assert not (everything(index) == 0.25).any()
+    left = everything(index, 30)
+    assert not (left == marked).any()
+    assert (left[:28] == rows[0, 0]).all()
+    assert not left[28:].any()
 
 
 def test_a_large_gallery_is_held_once(units: Units) -> None:
-    """Above the limit the rows are kept as float16 alone: two bytes a number and less than 16 a case beside them."""
+    """Above the limit the rows are kept in two bytes a number and less than 16 a case beside them."""
     count, dimension = 20_000, 64
     index = ExactIndex(dimension)
     index.put(range(1, count + 1), units(count, dimension), [0] * count)
@@ -47,11 +56,11 @@ def test_a_large_gallery_is_held_once(units: Units) -> None:
 
 
 def test_a_gallery_that_grows_past_the_limit_answers_as_before(units: Units, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Scores do not change with the way the rows are kept: both hold the same float16 values."""
+    """Scores do not change with the way the rows are kept: both hold the same numbers."""
     rows, probe = units(60, 32), units(1, 32, seed=4)
     narrow = ExactIndex(32)
     narrow.put(range(60), rows, [0] * 60)
-    monkeypatch.setattr(exact, "HALF_FROM", 50)
+    monkeypatch.setattr(exact, "SPLIT_FROM", 50)
     grown = ExactIndex(32)
     for i in range(60):
         grown.put([i], rows[i : i + 1], [0])
@@ -59,12 +68,82 @@ def test_a_gallery_that_grows_past_the_limit_answers_as_before(units: Units, mon
         assert np.array_equal(one, other)
 
 
-def test_widening_is_exact_for_every_number() -> None:
-    """All 63,488 finite float16 numbers, subnormal ones and both zeros included, become what numpy makes of them."""
-    every = np.arange(65_536, dtype=np.uint16).view(np.float16)
-    every = every[np.isfinite(every)].reshape(62, 1024)
-    wide = widen(every, np.empty(every.shape, np.float32))
-    assert np.array_equal(wide.view(np.int32), every.astype(np.float32).view(np.int32))
+def test_both_planes_together_are_every_number_again() -> None:
+    """All counts of steps that two bytes hold, at each fineness they fit, come back from the planes as they were put."""
+    for finer in range(4):
+        counts = np.arange(-(1 << 15 - finer), 1 << 15 - finer, dtype=np.int16).reshape(-1, 64)
+        rows = SplitRows(64)
+        rows.extend(counts)
+        assert rows._finer == max(0, finer - 1)  # the one number that is a power of two
+        rows = SplitRows(64)
+        rows.extend(np.maximum(counts, -(1 << 15 - finer) + 1))
+        assert rows._finer == finer
+        assert np.array_equal(rows.read(np.arange(len(counts))), np.maximum(counts, -(1 << 15 - finer) + 1))
+
+
+def test_a_row_that_does_not_fit_changes_no_other() -> None:
+    """Each coarser hold rewrites what is there: the numbers stay, in every piece, and so does what a search finds."""
+    rng = np.random.default_rng(4)
+    rows = SplitRows(64)
+    put = [rng.integers(-4_000 << i, 4_000 << i, (500, 64)).astype(np.int16) for i in (0, 0, 1, 2, 3)]
+    held = []
+    for part in put:
+        rows.extend(part)
+        held.append(rows._finer)
+    assert held == [3, 3, 2, 1, 0]
+    assert np.array_equal(rows.read(np.arange(2500)), np.concatenate(put))
+    rows.write(3, np.full(64, 32_767, np.int16))
+    assert np.array_equal(rows.read(np.array([2, 3, 4])), [put[0][2], np.full(64, 32_767), put[0][4]])
+
+
+@pytest.mark.parametrize("finer", range(4))
+@pytest.mark.parametrize("dimension", [100, 128])
+def test_what_the_upper_plane_leaves_open_is_within_its_bound(units: Units, finer: int, dimension: int) -> None:
+    """For ordinary and for the most unlucky probes (along what the lower plane holds) no true score lies beyond the error."""
+    rows = stepped(units(300, dimension) * np.float32(0.9))
+    rows[0, 0] = (1 << 15 - finer) - 1
+    split = SplitRows(dimension)
+    split.extend(rows)
+    split._fit(np.array([[(1 << 15 - finer) - 1]], np.int16))
+    one_thread()
+    lower = split._pieces[0].lower.astype(np.float32) - 127.5
+    unlucky = lower / np.linalg.norm(lower, axis=1, keepdims=True)
+    worst = 0.0
+    for probe in np.concatenate([units(20, dimension, seed=9), unlucky[:50], -unlucky[:50]]):
+        asked = nearest._Asked.of(probe, split._unit)
+        scores, places = asked.best(split._pieces[0], 300)
+        off = np.abs(scores - unstepped(split.read(places)) @ probe)
+        assert off.max() <= asked.error(split._error)
+        worst = max(worst, float(off.max() / asked.error(split._error)))
+    assert worst > 0.6  # the unlucky ones come near: the bound is no wider than it must be
+
+
+@pytest.mark.parametrize("extra", [0, 1, 8, 64])
+def test_too_few_rows_asked_for_are_made_up_for(units: Units, extra: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However few rows a piece is asked for beyond those wanted, none is missed, and the next probe asks for enough."""
+    monkeypatch.setattr(nearest, "_FIRST_EXTRA", extra)
+    monkeypatch.setattr(nearest, "PIECE_BYTES", 2 * 128 * 700)
+    one_thread()
+    steps = stepped(units(2000, 128))
+    split = SplitRows(128)
+    split.extend(steps)
+    true = unstepped(steps)
+    for probe in units(30, 128, seed=2):
+        rows, sure = split.scan(probe, 10, None)
+        assert sure
+        assert set(np.argsort(-(true @ probe))[:10].tolist()) <= set(rows.tolist())
+        assert len(rows) < 200
+    assert split._extra >= max(extra, 8)
+
+
+def test_where_nearly_all_rows_are_alike_the_scan_says_so(units: Units) -> None:
+    """A gallery of one likeness over and over leaves too many rows to tell apart by their upper bytes."""
+    one_thread()
+    split = SplitRows(128)
+    split.extend(stepped(units(1, 128) + 1e-4 * units(3000, 128, seed=1)))
+    rows, sure = split.scan(units(1, 128)[0], 10, None)
+    assert len(rows) > 1000
+    assert not sure
 
 
 def test_places_follow_every_case() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from matcher import huge_pages, nearest
-from matcher.nearest import HalfRows
+from matcher.nearest import SplitRows
 
 
 @pytest.mark.parametrize("nbytes", [100, huge_pages.PAGE, 5 * huge_pages.PAGE + 12_345])
@@ -35,12 +35,12 @@ def test_rows_are_put_on_large_pages_once_wherever_they_come_to_lie(monkeypatch:
     """Filling at once asks once a piece; rows added where the others stay ask no more; the rows are what was put."""
     asked: list[int] = []
     monkeypatch.setattr(nearest, "advise", lambda address, nbytes: asked.append(address))
-    monkeypatch.setattr(nearest, "PIECE_BYTES", 2 * huge_pages.PAGE)
-    rows = np.random.default_rng(1).normal(size=(20_000, 128)).astype(np.float16)
-    held = HalfRows(128)
+    monkeypatch.setattr(nearest, "PIECE_BYTES", 4 * huge_pages.PAGE)
+    rows = np.random.default_rng(1).integers(-32_768, 32_767, (40_000, 128), np.int16)
+    held = SplitRows(128)
     held.extend(rows)
     assert len(asked) == len(set(asked)) == 1  # the second piece is smaller than a page
     held.extend(rows[:3])
     held.extend(rows[:3])
     assert len(asked) == 1
-    assert np.array_equal(held.read(np.arange(20_000)), rows)
+    assert np.array_equal(held.read(np.arange(40_000)), rows)
