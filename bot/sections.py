@@ -52,7 +52,7 @@ class StoreSettings(Section):
 
 class ModelsSettings(Section):
     dir: Path = Field(default=Path("var/models"), description="Folder that holds face model packs.")
-    pack: str = Field(default="yunet_lightcnn", description="Name of the model pack in use (models list shows them).")
+    pack: str = Field(default="yunet_lightcnn_int8", description="Name of the model pack in use (models list shows them).")
     engine: str = Field(default="insightface_pack", description="The engine file that runs the pack (matcher/engines/NAME.py).")
     agree_with: str = Field(
         default="", description="A second pack that must agree before anything is in the high band; empty: none."

@@ -21,8 +21,8 @@ from pathlib import Path
 
 from store.errors import BadInput, EngineError
 
-DEFAULT_PACK = "yunet_lightcnn"
-BUILT_IN = {name: f"matcher.engines.{name}_build" for name in (DEFAULT_PACK, "yunet_sface")}
+DEFAULT_PACK = "yunet_lightcnn_int8"
+BUILT_IN = {name: f"matcher.engines.{name}_build" for name in (DEFAULT_PACK, "yunet_lightcnn", "yunet_sface")}
 """The packs that are built here from files that pinned wheels carry, free for any use, and the modules that build them."""
 _RECORD = "installed.json"
 _MANIFEST = "manifest.json"

@@ -69,7 +69,7 @@ def at_size(vectors: NDArray[np.float32]) -> list[Figure]:
             _beside_memory(f"{label}, one probe, beside the memory", single, vectors, 1, times),
             _beside_memory(f"{label}, one probe, a thread a core, beside the memory", threads, vectors, cores(), times),
             _beside_memory(
-                f"{label}, the bot's {SHORTLIST} best, beside the memory", threads, vectors, cores(), times, SHORTLIST
+                f"{label}, the bot's {SHORTLIST}, beside the memory", threads, vectors, cores(), times, SHORTLIST
             ),
         ]
         del threads

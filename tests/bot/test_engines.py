@@ -91,7 +91,7 @@ def test_a_change_of_engine_embeds_the_past_anew_and_finds_the_same(
 
 
 @pytest.mark.parametrize(
-    ("second", "band", "says"), [("yunet_lightcnn", Band.HIGH, "agrees"), ("twin", Band.REVIEW, "does not agree")]
+    ("second", "band", "says"), [("yunet_lightcnn_int8", Band.HIGH, "agrees"), ("twin", Band.REVIEW, "does not agree")]
 )
 def test_two_engines_must_agree_before_anyone_is_called(
     tools: SimpleNamespace,

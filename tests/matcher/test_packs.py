@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import pickle
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from matcher import calibrate, packs
@@ -19,6 +21,7 @@ from matcher.engines.loading import load
 from store.errors import BadInput, EngineError
 
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
+LIGHTCNN_INT8 = "dfcd26bf218f38c3f6b3d494c1cc9cf743da5fa716e0b67c58feb907602b40eb"
 
 
 @pytest.fixture
@@ -40,12 +43,13 @@ def test_default_pack_is_byte_identical_wherever_it_is_built(models_dir: Path, t
 
 
 @pytest.mark.parametrize(
-    ("name", "dimension", "licence", "least"), [("yunet_lightcnn", 256, "MIT", 0.6), ("yunet_sface", 128, "Apache", 0.45)]
+    ("name", "dimension", "licence", "least"),
+    [("yunet_lightcnn_int8", 256, "MIT", 0.6), ("yunet_lightcnn", 256, "MIT", 0.6), ("yunet_sface", 128, "Apache", 0.45)],
 )
 def test_built_in_packs_tell_people_apart(
     tmp_path: Path, group_photo: Image, name: str, dimension: int, licence: str, least: float
 ) -> None:
-    """Either is built on demand, with no licence to accept, and finds the six of a photo different and each like itself."""
+    """Each is built on demand, with no licence to accept, and finds the six of a photo different and each like itself."""
     pack = packs.check(packs.find(tmp_path, name))
     assert pack.built_in
     assert licence in pack.licence
@@ -56,6 +60,37 @@ def test_built_in_packs_tell_people_apart(
     assert (faces @ smaller.T).max(axis=1).min() > least
     assert (faces @ faces.T)[~np.eye(6, dtype=bool)].max() < 0.4
     assert calibrate.calibration(name, 12, calibrate.BandTargets()).high < 1
+
+
+def test_whole_numbers_of_a_byte_see_what_float32_sees(tmp_path: Path, group_photo: Image) -> None:
+    """The default pack's vectors lie beside those of the same network in float32, in pose and out of it, light and dark; alone
+    and several at once its numbers are the same to the bit."""
+    whole, exact = (
+        load("insightface_pack")(EngineSettings(packs.find(tmp_path, name))) for name in ("yunet_lightcnn_int8", "yunet_lightcnn")
+    )
+    dark = (group_photo * 0.35).astype(np.uint8)
+    small = np.ascontiguousarray(group_photo[::3, ::3])
+    for photo in (group_photo, dark, small, np.ascontiguousarray(group_photo[:, ::-1])):
+        for one, other in zip(whole.faces(photo), exact.faces(photo), strict=True):
+            assert one.box == other.box
+            assert one.vector @ other.vector > 0.98
+            assert one.norm == pytest.approx(other.norm, rel=0.1)
+    crops = np.random.default_rng(0).integers(0, 255, (3, 112, 112, 3), np.uint8)
+    _, recogniser = whole.sessions()  # type: ignore[attr-defined]
+    blobs = crops.transpose(0, 3, 1, 2).astype(np.float32)
+    [together] = recogniser.run(None, {"data": blobs})
+    for blob, vector in zip(blobs, together, strict=True):
+        assert np.array_equal(recogniser.run(None, {"data": blob[None]})[0][0], vector)
+
+
+def test_every_machine_builds_the_same_whole_numbers(tmp_path: Path) -> None:
+    """The bytes of the default pack's models are those written down here: vectors of two machines can be compared only while
+    both have the same. Weights fit seven bits, so that no processor's sums of two products overflow."""
+    pack = packs.find(tmp_path, packs.DEFAULT_PACK)
+    model = onnx.load(pack / "rec_lightcnn.onnx")
+    weights = [onnx.numpy_helper.to_array(each) for each in model.graph.initializer if each.data_type == onnx.TensorProto.INT8]
+    assert max(int(np.abs(each).max()) for each in weights) == 63
+    assert hashlib.sha256((pack / "rec_lightcnn.onnx").read_bytes()).hexdigest() == LIGHTCNN_INT8
 
 
 def test_a_checkpoint_can_hold_numbers_and_nothing_else() -> None:
@@ -173,7 +208,7 @@ def test_a_broken_manifest_is_refused(plain_pack: Path, tmp_path: Path) -> None:
 
 def test_an_unknown_pack_lists_those_there_are(models_dir: Path) -> None:
     """Asking for a pack that is not installed names the installed ones and never downloads."""
-    with pytest.raises(EngineError, match=r"buffalo_l.*installed: yunet_lightcnn") as caught:
+    with pytest.raises(EngineError, match=r"buffalo_l.*installed: yunet_lightcnn_int8") as caught:
         packs.find(models_dir, "buffalo_l")
     assert "models install" in caught.value.mend
 

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from bot.__main__ import build
 from bot.commands import common
 from bot.commands.evaluate_faces import read_labels
+from matcher import packs
 from matcher.engines.insightface_pack import InsightFacePack
 from store.errors import BadInput, SuishoupaiError
 
@@ -55,7 +56,7 @@ def test_a_pack_that_cannot_be_opened_is_not_installed(call, config: Path, tmp_p
     model are code 6 with the reason, and nothing stays behind."""
     call("models", "list")
     pack = tmp_path / "broken"
-    shutil.copytree(config.parent / "models" / "yunet_lightcnn", pack)
+    shutil.copytree(config.parent / "models" / packs.DEFAULT_PACK, pack)
     for name in ("manifest.json", "installed.json"):
         (pack / name).unlink()
     recogniser = pack / "rec_lightcnn.onnx"
@@ -96,8 +97,8 @@ def faces_folder(tmp_path: Path) -> Path:
 def test_models_list_and_check(call) -> None:  # type: ignore[no-untyped-def]
     """The built-in packs are there without a download and whole, the default one in use."""
     listed = json.loads(call("models", "list", "--json").out)
-    assert {row["name"]: row["in_use"] for row in listed} == {"yunet_lightcnn": True, "yunet_sface": False}
-    assert [row["state"] for row in json.loads(call("models", "check", "--json").out)] == ["whole", "whole"]
+    assert {row["name"]: row["in_use"] for row in listed} == {name: name == packs.DEFAULT_PACK for name in packs.BUILT_IN}
+    assert [row["state"] for row in json.loads(call("models", "check", "--json").out)] == ["whole"] * 3
 
 
 def test_models_install_asks_for_the_licence(call, config: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -105,7 +106,7 @@ def test_models_install_asks_for_the_licence(call, config: Path, tmp_path: Path)
     call("models", "list")
     source = tmp_path / "other_pack"
     source.mkdir()
-    for path in (config.parent / "models" / "yunet_lightcnn").glob("*.onnx"):
+    for path in (config.parent / "models" / packs.DEFAULT_PACK).glob("*.onnx"):
         (source / path.name).write_bytes(path.read_bytes())
     refused = call("models", "install", source, answer="n\n")
     assert (refused.code, "NON-COMMERCIAL" in refused.out) == (1, True)
