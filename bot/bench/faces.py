@@ -31,8 +31,8 @@ from store.photos import PhotoFiles
 from store.vault import AesVault
 
 DETECT_PX, SECOND_PX = 640, 256
-QUICK = "yunet_sface"
-"""The quicker of the built-in packs, whose networks DeepFace can be given too."""
+SHARED = "yunet_sface"
+"""The built-in pack whose networks DeepFace can be given too."""
 
 RIVAL_PHOTOS = 8
 """Photos that the rivals are given: the slowest takes seconds for each."""
@@ -59,7 +59,7 @@ def run(quick: bool) -> Result:
                 Figure(f"{name}: faces to vectors", rate * sum(counts) / len(photos), "faces/s"),
             ]
         few = photos[:RIVAL_PHOTOS]
-        beside, skipped = _beside_rivals(sides, few, packs.ensure(Path(folder), QUICK), Path(folder), workers)
+        beside, skipped = _beside_rivals(sides, few, packs.ensure(Path(folder), SHARED), Path(folder), workers)
         figures += beside
     if not quick:
         _paper.page("faces", "Photos to vectors", "./run.sh bench faces --rivals --full", _words(figures))
@@ -104,7 +104,7 @@ def _beside_rivals(
             with _rivals.started(rival.name, photos, pack, beside, workers) as theirs:
                 for name, side in ours.items():
                     _, slow, faster = paired(partial(side.work, len(photos)), theirs, rounds=3)
-                    promised = rival.promised if name == QUICK else ""
+                    promised = rival.promised if name == packs.DEFAULT_PACK else ""
                     title = f"{rival.title}: its rate, beside {name}"
                     figures.append(Figure(title, slow, "photos/s", faster, "as fast is ours", promised=promised))
         except EngineError as error:

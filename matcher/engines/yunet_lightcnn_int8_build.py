@@ -95,8 +95,7 @@ def network(tensors: Weights) -> onnx.ModelProto:
     value = graph.pool(graph.mfm(graph.block(value, 4), "conv5"), "pool4")
     numbers = graph.node("DequantizeLinear", [value.name, *graph.scale_of(value)])
     flat = graph.node("Flatten", [graph.node("Transpose", [numbers], perm=[0, 3, 1, 2])], axis=1)
-    weights = (graph.constant(tensors[name]) for name in ("fc.weight", "fc.bias"))
-    vector = graph.node("Gemm", [flat, *weights], transB=1)
+    vector = graph.node("Gemm", [flat, *graph.constants_of(tensors["fc.weight"], tensors["fc.bias"])], transB=1)
     side = lightcnn.SIDE_PX
     inputs = [helper.make_tensor_value_info("data", onnx.TensorProto.FLOAT, ["N", 3, side, side])]
     outputs = [helper.make_tensor_value_info(vector, onnx.TensorProto.FLOAT, ["N", lightcnn.DIMENSION])]
@@ -136,14 +135,18 @@ class _Graph:
         self.constants.append(numpy_helper.from_array(np.asarray(value), name))
         return name
 
+    def constants_of(self, *values: NDArray[Any] | np.generic) -> list[str]:
+        """Several constants; their names."""
+        return [self.constant(value) for value in values]
+
     def scale_of(self, value: _Bytes) -> list[str]:
         """Its scale and zero point, as constants."""
-        return [self.constant(value.scale), self.constant(value.zero)]
+        return self.constants_of(value.scale, value.zero)
 
     def scaled(self, crop: str) -> str:
         """The crop at the network's size."""
         factor = lightcnn.NETWORK_PX / lightcnn.SIDE_PX
-        sizes = [self.constant(np.array([], np.float32)), self.constant(np.array([1, 1, factor, factor], np.float32))]
+        sizes = self.constants_of(np.array([], np.float32), np.array([1, 1, factor, factor], np.float32))
         return self.node("Resize", [crop, *sizes], mode="linear", coordinate_transformation_mode="half_pixel")
 
     def bytes_of(self, pixels: str) -> _Bytes:
@@ -161,8 +164,8 @@ class _Graph:
         whole = np.rint(weights / scales[:, None, None, None]).astype(np.int8)
         sums = np.rint(bias / (np.float64(value.scale) * scales)).astype(np.int32)
         scale, zero = _held(name)
-        inputs = [value.name, *self.scale_of(value), *map(self.constant, (whole, scales, np.zeros(len(whole), np.int8)))]
-        inputs += map(self.constant, (scale, zero, sums))
+        inputs = [value.name, *self.scale_of(value), *self.constants_of(whole, scales, np.zeros(len(whole), np.int8))]
+        inputs += self.constants_of(scale, zero, sums)
         size, side, channels = whole.shape[2], value.side, len(whole) // 2
         both = self.node(
             "QLinearConv", inputs, _CONTRIB, channels_last=1, kernel_shape=[size, size], pads=[size // 2] * 4, strides=[1, 1]
@@ -176,7 +179,7 @@ class _Graph:
     def added(self, first: _Bytes, second: _Bytes, name: str) -> _Bytes:
         """The sum of two tensors of one shape."""
         scale, zero = _held(name)
-        inputs = [first.name, *self.scale_of(first), second.name, *self.scale_of(second), *map(self.constant, (scale, zero))]
+        inputs = [first.name, *self.scale_of(first), second.name, *self.scale_of(second), *self.constants_of(scale, zero)]
         return _Bytes(self.node("QLinearAdd", inputs, _CONTRIB), first.side, first.channels, scale, zero)
 
     def pool(self, value: _Bytes, name: str) -> _Bytes:
