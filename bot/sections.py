@@ -31,7 +31,8 @@ class CampaignSettings(Section):
 
 class StoreSettings(Section):
     url: str = Field(
-        default="sqlite:///var/suishoupai.sqlite", description="The database: sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME."
+        default="sqlite:///var/suishoupai.sqlite",
+        description="The database: sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME.",
     )
     photos_dir: Path = Field(default=Path("var/photos"), description="Folder of photo files, named by content hash.")
     photos_url: str = Field(
@@ -60,12 +61,15 @@ class ModelsSettings(Section):
     providers: tuple[str, ...] = Field(default=("CPUExecutionProvider",), description="onnxruntime execution providers.")
     threads: int = Field(default=1, ge=1, le=64, description="onnxruntime threads a session.")
     photos_at_once: int = Field(
-        default=0, ge=0, le=64, description="Photos decoded and embedded at the same time. 0: one a core, two to four."
+        default=0,
+        ge=0,
+        le=64,
+        description="Photos decoded and embedded at the same time. 0: one more than cores, four at most.",
     )
 
     def at_once(self) -> int:
-        """How many photos are in hand at the same time. Two on one core too: one is decoded while the other is in the engine."""
-        return self.photos_at_once or min(max(cores(), 2), 4)
+        """How many photos are in hand at the same time: one is decoded while the others are in the engine, one a core."""
+        return self.photos_at_once or min(cores() + 1, 4)
 
 
 class MatchingSettings(Section):

@@ -21,6 +21,9 @@ _ROOT = Path(__file__).resolve().parent.parent
 _MOST_REPLY_BYTES = 64 * 1024
 # The only variables the process gets: what its libraries need to load. Tokens and keys stay here.
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+# glibc gives the memory of every picture back to the system and asks for it anew, page by page: a third of the time of a small
+# one. It keeps up to 64 MB instead; what is larger than 32 MB still goes back.
+_KEPT_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(64 << 20)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,13 @@ class Worker:
         """Start a process and wait until its libraries are loaded and its caps stand."""
         limits = self._limits
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-        environment |= {"PYTHONPATH": str(_ROOT), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "LC_ALL": "C.UTF-8"}
+        environment |= {
+            "PYTHONPATH": str(_ROOT),
+            "OPENBLAS_NUM_THREADS": "1",
+            "OMP_NUM_THREADS": "1",
+            "LC_ALL": "C.UTF-8",
+            **_KEPT_MEMORY,
+        }
         here, there = socket.socketpair()
         with there, tempfile.TemporaryFile() as errors:
             self._sock = here

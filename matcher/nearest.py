@@ -242,7 +242,7 @@ class _Asked:
 
     @classmethod
     def of(cls, probe: NDArray[np.float32], unit: int) -> _Asked:
-        step = float(np.abs(probe).max()) / _MOST_CODE
+        step = (float(np.abs(probe).max()) or 1.0) / _MOST_CODE
         codes = np.rint(probe / np.float32(step))
         left = float(np.linalg.norm(probe - codes * np.float32(step)))
         return cls(codes, step * 256 / unit, float(codes.sum()) * _MIDDLE / 256, float(np.linalg.norm(probe)), left)
