@@ -101,6 +101,7 @@ def test_no_pgvector_is_a_clear_error_with_the_command(bare):
     assert (choice.kind, choice.mend) == ("memory", caught.value.mend)
 
 
+@pytest.mark.only_on("sqlite", why="says what SQLite lacks")
 def test_sqlite_has_no_pgvector(database_url):
     """Asking for it on a file is an error too."""
     store = Store(database_url, lambda: datetime(2026, 5, 1, tzinfo=UTC))

@@ -174,7 +174,7 @@ def test_no_fault_in_reading_looks_like_no_posts(
 ) -> None:
     """Whatever goes wrong on the way is an error within bounded time, and the next poll reads the post."""
     microblog.world.add_post(Side.X, "passerby", "#随手拍 一", photos=[b"1"])
-    platform = x_build(timeout_s=0.5)
+    platform = x_build()  # two seconds: an answer of a busy machine may take one
     microblog.faults.add(fault)
     with pytest.raises(expected):
         chain(platform, TAG, None, clock)

@@ -228,6 +228,7 @@ def test_a_lone_bot_and_workers_keep_each_other_out(workers, shared_settings, sh
         pass
 
 
+@pytest.mark.only_on("sqlite", why="a store without a server is refused")
 def test_workers_need_a_server_and_queues_that_exist(loaded, shared_parts, clock, tmp_path) -> None:
     """Shared work on a file, a worker in embedded mode, an unknown queue: each is refused with what to do."""
     with pytest.raises(SettingsError, match=r"work\.mode"), open_worker(loaded, QUEUES, clock):
