@@ -69,6 +69,7 @@ class InsightFacePack:
     def __init__(self, pack: packs.Pack, settings: EngineSettings) -> None:
         self._pack = pack
         self._settings = settings
+        cv2.setNumThreads(settings.threads)  # its own threads would take the cores from the other photos in hand
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = settings.threads
         options.inter_op_num_threads = 1
