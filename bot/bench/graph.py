@@ -17,13 +17,20 @@ def run(quick: bool) -> Result:
     if lacking:
         return Result("graph", (), (f"pgvector: {lacking}",))
     figures: list[Figure] = []
+    drawn: dict[str, list[_paper.Curve]] = {"seconds to build": [], "recall of the ten best": []}
     with _pgvector.server() as server:
         for dimension, sizes in ((128, (5_000,)),) if quick else ((128, SIZES), (512, SIZES)):
             vectors = units(sizes[-1], dimension)
+            points: list[tuple[int, list[Figure]]] = []
             for rows in sizes:
-                figures += _pgvector.graph_at_size(server, vectors[:rows])
+                points.append((rows, _pgvector.graph_at_size(server, vectors[:rows])))
+                figures += points[-1][1]
                 if not quick:
                     _paper.page("graph", "Searching by HNSW", "./run.sh bench graph --full", _words(figures))
+            for title, at in (("seconds to build", 2), ("recall of the ten best", 1)):
+                drawn[title].append(_paper.Curve(f"{dimension}-d", [(rows, found[at].value) for rows, found in points]))
+            if not quick:
+                _paper.curves(_paper.FOLDER / "graph.png", drawn, x="cases in the gallery", y="")
     return Result("graph", tuple(figures))
 
 
@@ -34,5 +41,6 @@ def _words(figures: list[Figure]) -> list[str]:
         "near-isotropic vectors, the hard case; the recall is the one that the bot measures at each start and `doctor` tells. "
         "The ratio is against the exact scan of the same table.",
         _paper.table(("figure", "measured", "ratio", ""), _paper.rows(figures)),
+        "![seconds to build, and recall, as the gallery grows](graph.png)",
         "A graph that misses a case misses a child: exact is the default at every size.",
     ]
