@@ -2,7 +2,7 @@
 
 Exact, because a missed mate is a missed child, and how far an approximate index can be trusted depends on data nobody can check
 beforehand (recall 0.66 to 0.996 with one setting). Up to ``SPLIT_FROM`` cases the numbers lie widened in a float32 matrix,
-which BLAS searches at once; above, they lie in two bytes a number (:mod:`matcher.nearest`): a quarter of a gigabyte for a million
+which BLAS searches at once; above, they lie in two bytes a number (:mod:`matcher.planes`): a quarter of a gigabyte for a million
 128-d cases, and nothing beside it but 13 bytes a case.
 """
 
@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from matcher.cores import cores
 from matcher.index import Groups, Ids, Rows, drawn
-from matcher.nearest import Block, SplitRows, best_of_all, best_rows, block_rows, one_thread
+from matcher.nearest import Block, best_of_all, best_rows, block_rows
 from matcher.places import Places
+from matcher.planes import SplitRows, one_thread
 from store.halves import stepped, unstepped
 
 SPLIT_FROM = 8_192

@@ -1,7 +1,7 @@
 """The numbers that a template is kept in, by every index and in the sealed blocks: float16, in whole steps of 2**-15.
 
 Half the bytes of float32, and reading them is the whole cost of a search. The steps cost nothing above 2**-5, where float16 is
-no finer itself; below, they let two bytes of fixed point hold exactly the same numbers (``matcher.nearest``). A cosine moves by
+no finer itself; below, they let two bytes of fixed point hold exactly the same numbers (``matcher.planes``). A cosine moves by
 about 1e-5, and since every index keeps the same numbers, a score does not depend on which of them serves.
 """
 

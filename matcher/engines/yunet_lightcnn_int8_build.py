@@ -3,9 +3,8 @@
 The same network as in :mod:`matcher.engines.yunet_lightcnn_build` in a third of its time (docs/faces.md has what that costs).
 Activations are bytes with a scale and a zero point each (``RANGES``), weights whole numbers from -63 to 63 with a scale a channel
 (Jacob et al.: "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", CVPR 2018). Seven
-bits, because processors without VNNI add two products in 16 bits, which eight could overflow: so every machine gives the same
-vectors. Everything here is rounded from numbers of the checkpoint by single operations of IEEE 754, so every machine builds the
-same bytes too.
+bits, because processors without VNNI add two products in 16 bits, which eight could overflow. Everything here is rounded from
+numbers of the checkpoint by single operations of IEEE 754, so every machine builds the same bytes.
 
 The graph is written in onnxruntime's own operators for channels that lie last: they are what its fast kernels read.
 """

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from matcher import exact, nearest
+from matcher import exact, nearest, planes
 from matcher.exact import ExactIndex
 from matcher.index import VectorIndex, lot
 from store.halves import halved
@@ -67,7 +67,7 @@ def make(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Mak
         return lambda: ExactIndex(DIMENSION)
     monkeypatch.setattr(exact, "SPLIT_FROM", 10)
     monkeypatch.setattr(exact, "THREADS_FROM", 10)
-    monkeypatch.setattr(nearest, "PIECE_BYTES", 64 * 2 * DIMENSION)
+    monkeypatch.setattr(planes, "PIECE_BYTES", 64 * 2 * DIMENSION)
     monkeypatch.setattr(nearest, "_BLOCK_BYTES", 48 * 4 * DIMENSION)
     return lambda: ExactIndex(DIMENSION, threads=3 if request.param == "threads" else 1)
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from matcher import exact, nearest
+from matcher import exact, planes
 from matcher.exact import ExactIndex
-from matcher.nearest import SplitRows, joined, one_thread
 from matcher.places import Places
+from matcher.planes import SplitRows, joined, one_thread
 from store.halves import STEPS, halved, stepped, unstepped
 
 Units = Callable[..., np.ndarray]
@@ -110,7 +110,7 @@ def test_what_the_upper_plane_leaves_open_is_within_its_bound(units: Units, fine
     unlucky = lower / np.linalg.norm(lower, axis=1, keepdims=True)
     worst = 0.0
     for probe in np.concatenate([units(20, dimension, seed=9), unlucky[:50], -unlucky[:50]]):
-        asked = nearest._Asked.of(probe, split._unit)
+        asked = planes._Asked.of(probe, split._unit)
         scores, places = asked.best(split._pieces[0], 300)
         off = np.abs(scores - unstepped(split.read(places)) @ probe)
         assert off.max() <= asked.error(split._error)
@@ -121,8 +121,8 @@ def test_what_the_upper_plane_leaves_open_is_within_its_bound(units: Units, fine
 @pytest.mark.parametrize("extra", [0, 1, 8, 64])
 def test_too_few_rows_asked_for_are_made_up_for(units: Units, extra: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """However few rows a piece is asked for beyond those wanted, none is missed, and the next probe asks for enough."""
-    monkeypatch.setattr(nearest, "_FIRST_EXTRA", extra)
-    monkeypatch.setattr(nearest, "PIECE_BYTES", 2 * 128 * 700)
+    monkeypatch.setattr(planes, "_FIRST_EXTRA", extra)
+    monkeypatch.setattr(planes, "PIECE_BYTES", 2 * 128 * 700)
     one_thread()
     steps = stepped(units(2000, 128))
     split = SplitRows(128)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from matcher import huge_pages, nearest
-from matcher.nearest import SplitRows
+from matcher import huge_pages, planes
+from matcher.planes import SplitRows
 
 
 @pytest.mark.parametrize("nbytes", [100, huge_pages.PAGE, 5 * huge_pages.PAGE + 12_345])
@@ -34,8 +34,8 @@ def test_only_whole_pages_inside_the_block_are_asked_for(monkeypatch: pytest.Mon
 def test_rows_are_put_on_large_pages_once_wherever_they_come_to_lie(monkeypatch: pytest.MonkeyPatch) -> None:
     """Filling at once asks once a piece; rows added where the others stay ask no more; the rows are what was put."""
     asked: list[int] = []
-    monkeypatch.setattr(nearest, "advise", lambda address, nbytes: asked.append(address))
-    monkeypatch.setattr(nearest, "PIECE_BYTES", 4 * huge_pages.PAGE)
+    monkeypatch.setattr(planes, "advise", lambda address, nbytes: asked.append(address))
+    monkeypatch.setattr(planes, "PIECE_BYTES", 4 * huge_pages.PAGE)
     rows = np.random.default_rng(1).integers(-32_768, 32_767, (40_000, 128), np.int16)
     held = SplitRows(128)
     held.extend(rows)
